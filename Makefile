@@ -1,0 +1,54 @@
+# Everything runs in .venv/, made from the hashed lock files. `make help` lists the targets.
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+PY := .venv/bin/python
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test test-fast check lint types contracts lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+demo: .venv/run  ## embedded services, a sample import, a leaderboard; leaves nothing running
+	@$(PY) -m worker demo
+
+test: .venv/dev  ## the whole suite, on real embedded PostgreSQL and Redis
+	@$(PY) -m pytest -n 2
+
+test-fast: .venv/dev  ## the suite without the slow tests
+	@$(PY) -m pytest -n 2 -m "not slow"
+
+check: lint types contracts test  ## what CI runs
+
+lint: .venv/dev
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+
+types: .venv/dev
+	$(PY) -m mypy
+
+contracts: .venv/dev
+	.venv/bin/lint-imports
+
+lock: .venv/dev  ## compile requirements.lock and requirements-dev.lock anew from pyproject.toml
+	.venv/bin/python -m pip install --quiet uv
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml --group build --output-file requirements.lock --upgrade
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock --upgrade
+
+clean:  ## remove the virtual environment and the embedded services' data
+	rm -rf .venv .headrace
+
+# The stamps say which lock file the environment was made from.
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python requirements.lock pyproject.toml
+	@$(PY) -m pip install --quiet --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: .venv/run requirements-dev.lock
+	@$(PY) -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
