@@ -49,9 +49,9 @@ class PostRecord(Record):
     author_external_id: str | None = None
     author_name: str | None = None
     parent_external_id: str | None = None
-    kind: str
+    kind: str = "post"
     title: str | None = None
-    content: str = ""
+    content: str | None = None
     score: int = 0
     tags: tuple[str, ...] = ()
 
