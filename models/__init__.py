@@ -1,0 +1,28 @@
+"""What is kept: one file per table, its queries below it."""
+
+from models.author_stats import AuthorStats, StaleAuthor
+from models.base import Base
+from models.database import Database, open_database
+from models.post import Post
+from models.reject import Reject
+from models.run import Receipt, Run, State
+from models.tag import Tag, post_tags
+from models.tick import Tick
+from models.user import User
+
+__all__ = [
+    "AuthorStats",
+    "Base",
+    "Database",
+    "Post",
+    "Receipt",
+    "Reject",
+    "Run",
+    "StaleAuthor",
+    "State",
+    "Tag",
+    "Tick",
+    "User",
+    "open_database",
+    "post_tags",
+]

@@ -1,0 +1,193 @@
+"""What is known of every author who has posts, and which of it has to be computed again.
+
+A transaction that changes posts marks their authors in `stale_authors`. The mark is one row per author and
+is written by an upsert, so it locks: whoever refreshes an author holds the mark's lock from before the
+figures are computed until they are stored, and a mark made meanwhile waits and survives.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    BigInteger,
+    Double,
+    ForeignKey,
+    Select,
+    case,
+    cast,
+    delete,
+    distinct,
+    func,
+    insert,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, BigKey, count
+from models.clock import UtcDay, now
+from models.dialect import insert_or_touch
+from models.post import Post
+from models.user import User
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import ColumnElement, CompoundSelect
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class AuthorStats(Base):
+    """The statistics of one author over all posts; an author without posts has no row.
+
+    `h_index` is the largest h such that h posts score at least h each (Hirsch 2005). `word_count` counts
+    words of the contents without markup, `active_days` the UTC days with at least one post.
+    """
+
+    __tablename__ = "author_stats"
+
+    author_id: Mapped[int] = mapped_column(
+        BigKey, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    post_count: Mapped[count]
+    total_score: Mapped[count]
+    mean_score: Mapped[float] = mapped_column(Double())
+    max_score: Mapped[count]
+    h_index: Mapped[count]
+    word_count: Mapped[count]
+    active_days: Mapped[count]
+    first_post_at: Mapped[datetime]
+    last_post_at: Mapped[datetime]
+    computed_at: Mapped[datetime]
+
+
+class StaleAuthor(Base):
+    """A mark: this author's posts changed since the statistics were stored."""
+
+    __tablename__ = "stale_authors"
+
+    author_id: Mapped[int] = mapped_column(
+        BigKey, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    marked_at: Mapped[datetime]
+
+
+FIGURES = (
+    "post_count",
+    "total_score",
+    "mean_score",
+    "max_score",
+    "h_index",
+    "word_count",
+    "active_days",
+    "first_post_at",
+    "last_post_at",
+)
+
+
+def computed(*authors: ColumnElement[bool]) -> Select[Any]:
+    """Compute `author_id` and FIGURES from the posts of the authors that the conditions on Post select."""
+    rank = func.row_number().over(partition_by=Post.author_id, order_by=Post.score.desc())
+    ranked = (
+        select(Post.author_id, Post.score, Post.word_count, Post.created_at, rank.label("place"))
+        .where(Post.author_id.is_not(None), *authors)
+        .subquery("ranked")
+    )
+    p = ranked.c
+    total = cast(func.sum(p.score), BigInteger)
+    # Scores are ranked from the highest, so those that reach their own place are the first h.
+    h_index = func.count(case((p.score >= p.place, 1)))
+    return select(
+        p.author_id,
+        func.count().label("post_count"),
+        total.label("total_score"),
+        (cast(total, Double) / cast(func.count(), Double)).label("mean_score"),
+        func.max(p.score).label("max_score"),
+        h_index.label("h_index"),
+        cast(func.sum(p.word_count), BigInteger).label("word_count"),
+        func.count(distinct(UtcDay(p.created_at))).label("active_days"),
+        func.min(p.created_at).label("first_post_at"),
+        func.max(p.created_at).label("last_post_at"),
+    ).group_by(p.author_id)
+
+
+def exact() -> CompoundSelect[Any]:
+    """Select every author's figures as they are now: stored ones, and computed ones where marked stale."""
+    stale = select(StaleAuthor.author_id)
+    stored = select(AuthorStats.author_id, *(getattr(AuthorStats, name) for name in FIGURES)).where(
+        AuthorStats.author_id.not_in(stale)
+    )
+    return union_all(stored, computed(Post.author_id.in_(stale)))
+
+
+def authors(site: str | None) -> Select[Any]:
+    """Select `site, external_id, name` and the exact figures of all authors, of one site or of all."""
+    figures = exact().subquery("figures")
+    query = select(
+        User.site, User.external_id, User.name, figures.c.author_id, *(figures.c[name] for name in FIGURES)
+    ).join(figures, figures.c.author_id == User.id)
+    return query.where(User.site == site) if site else query
+
+
+def leaderboard(site: str | None, top: int) -> Select[Any]:
+    """Select the `top` authors by total score; ties by posts, then by natural key."""
+    query = authors(site)
+    by = {column.name: column for column in query.selected_columns}
+    return query.order_by(
+        by["total_score"].desc(), by["post_count"].desc(), by["site"], by["external_id"]
+    ).limit(top)
+
+
+async def mark_stale(session: AsyncSession, author_ids: Collection[int]) -> None:
+    """Mark authors whose posts this transaction changes, in key order against deadlocks."""
+    if author_ids:
+        statement = insert_or_touch(session, StaleAuthor.__table__, "author_id", "marked_at")
+        moment = (await session.execute(select(now()))).scalar_one()
+        marks = [{"author_id": author, "marked_at": moment} for author in sorted(author_ids)]
+        await session.execute(statement, marks)
+
+
+async def take_stale(session: AsyncSession, limit: int) -> Sequence[int]:
+    """Lock and list up to `limit` marked authors that nobody else is marking or refreshing."""
+    query = select(StaleAuthor.author_id).order_by(StaleAuthor.author_id).limit(limit)
+    return (await session.scalars(query.with_for_update(skip_locked=True))).all()
+
+
+async def recompute(session: AsyncSession, author_ids: Collection[int]) -> None:
+    """Store the figures of authors whose marks this transaction holds, and remove the marks."""
+    chosen = list(author_ids)
+    await session.execute(delete(AuthorStats).where(AuthorStats.author_id.in_(chosen)))
+    figures = computed(Post.author_id.in_(chosen)).subquery("figures")
+    columns = ["author_id", *FIGURES]
+    await session.execute(
+        insert(AuthorStats).from_select(
+            [*columns, "computed_at"], select(*(figures.c[name] for name in columns), now())
+        )
+    )
+    await session.execute(delete(StaleAuthor).where(StaleAuthor.author_id.in_(chosen)))
+
+
+async def next_author_ids(session: AsyncSession, after: int, limit: int) -> Sequence[int]:
+    """List the next `limit` user ids above `after`, in order: the pages of a rebuild."""
+    query = select(User.id).where(User.id > after).order_by(User.id).limit(limit)
+    return (await session.scalars(query)).all()
+
+
+async def drifted(session: AsyncSession, author_ids: Collection[int] | None = None) -> int:
+    """Count authors that are not marked and whose stored figures differ from their posts: must be none."""
+    among = (Post.author_id.in_(author_ids),) if author_ids is not None else ()
+    fresh = Post.author_id.not_in(select(StaleAuthor.author_id))
+    truth = computed(fresh, *among).subquery("truth")
+    stored = select(AuthorStats).where(AuthorStats.author_id.not_in(select(StaleAuthor.author_id)))
+    if author_ids is not None:
+        stored = stored.where(AuthorStats.author_id.in_(author_ids))
+    kept = stored.subquery("kept")
+    differs = or_(*(kept.c[name] != truth.c[name] for name in FIGURES))
+    wrong = select(func.count()).select_from(truth).outerjoin(kept, kept.c.author_id == truth.c.author_id)
+    wrong = wrong.where(or_(kept.c.author_id.is_(None), differs))
+    orphaned = select(func.count()).select_from(kept).outerjoin(truth, truth.c.author_id == kept.c.author_id)
+    orphaned = orphaned.where(truth.c.author_id.is_(None))
+    return (await session.scalar(wrong) or 0) + (await session.scalar(orphaned) or 0)

@@ -1,0 +1,76 @@
+"""The declarative base, the column types that tables share, and how constraints are named."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.asyncio import AsyncAttrs
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+# Every constraint has a predictable name, so that a migration can drop it on any database.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept and given back in UTC with microseconds on every database."""
+
+    impl = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Turn an aware datetime into UTC; a naive one would be shifted silently by some drivers."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}: say which time zone it is in")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Put UTC on what SQLite and MySQL give back without a zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def exact_string(length: int) -> String:
+    """Text compared byte for byte: MySQL's default collation would take `R` and `r` for one."""
+    return String(length).with_variant(mysql.VARCHAR(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+
+
+LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
+# SQLite numbers rows by itself only where the type is spelled INTEGER.
+BigKey = BigInteger().with_variant(Integer(), "sqlite")
+
+intpk = Annotated[int, mapped_column(BigKey, primary_key=True)]
+site_name = Annotated[str, mapped_column(exact_string(64))]
+foreign_id = Annotated[str, mapped_column(exact_string(64))]
+name_text = Annotated[str, mapped_column(String(255))]
+small_int = Annotated[int, mapped_column(Integer())]
+count = Annotated[int, mapped_column(BigInteger(), default=0)]
+
+
+class Base(AsyncAttrs, DeclarativeBase):
+    """Base of all tables; `eager_defaults` is off so that a flush of new rows is one pipelined insert."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    __mapper_args__ = {  # noqa: RUF012 - the base class declares it an instance variable
+        "eager_defaults": False
+    }
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        int: BigInteger(),
+        dict[str, Any]: JSON(),
+    }

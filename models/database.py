@@ -1,0 +1,111 @@
+"""Engines and sessions. Knows URLs and pools, no settings."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy import Connection
+
+DRIVERS = {
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+    "mysql": "mysql+aiomysql",
+    "mariadb": "mysql+aiomysql",
+}
+SQLITE_BUSY_TIMEOUT_MS = 30_000
+
+
+def async_url(url: str) -> URL:
+    """Read a database URL; a plain `postgresql://`, `sqlite://` or `mysql://` means its async driver.
+
+    Raises:
+        ValueError: the URL cannot be read, or names a driver that is not asynchronous.
+
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ValueError("not a database URL; expected e.g. postgresql://user@host/name") from error
+    name = DRIVERS.get(parsed.drivername, parsed.drivername)
+    if name not in {*DRIVERS.values(), "mysql+asyncmy"}:
+        raise ValueError(f"unknown database driver {parsed.drivername!r}; use postgresql, sqlite or mysql")
+    return parsed.set(drivername=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One engine and the two ways to open a session on it; each session belongs to one task.
+
+    `reading` sessions are read-only and see one consistent snapshot for as long as their transaction
+    lives; `writing` sessions flush only when told to.
+    """
+
+    engine: AsyncEngine
+    writing: async_sessionmaker[AsyncSession]
+    reading: async_sessionmaker[AsyncSession]
+
+
+@asynccontextmanager
+async def open_database(url: str, *, pool_size: int = 5, application: str) -> AsyncIterator[Database]:
+    """Open a database and close it again; nothing connects before the first statement."""
+    engine = create_async_engine(
+        async_url(url), hide_parameters=True, **_options(url, pool_size, application)
+    )
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    snapshot: dict[str, Any] = {"read_only": True}
+    if engine.dialect.name == "postgresql":
+        snapshot |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    try:
+        yield Database(
+            engine=engine,
+            writing=async_sessionmaker(engine, expire_on_commit=False, autoflush=False),
+            reading=async_sessionmaker(
+                engine.execution_options(**snapshot), expire_on_commit=False, autoflush=False
+            ),
+        )
+    finally:
+        await engine.dispose()
+
+
+def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
+    backend = async_url(url).get_backend_name()
+    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_pre_ping": True, "pool_timeout": 30}
+    if backend == "postgresql":
+        # A just-in-time compile costs more than any of our statements runs.
+        settings = {"application_name": application, "jit": "off"}
+        return pool | {"connect_args": {"server_settings": settings, "timeout": 10}}
+    return pool if backend != "sqlite" or async_url(url).database else {}
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    """Make SQLite wait for its one writer, check foreign keys and keep real transactions and savepoints."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions on its own
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        # A writer takes its lock at once: a read that turns into a write later could not wait for it.
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

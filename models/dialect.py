@@ -1,0 +1,87 @@
+"""The few statements and error codes that differ between databases, each behind one function."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import FromClause, Table
+    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.sql.dml import Insert
+
+UPSERTS: dict[str, Callable[[Any], Any]] = {"postgresql": postgresql_insert, "sqlite": sqlite_insert}
+
+
+def dialect_of(session: AsyncSession) -> str:
+    """Name the database of a session: `postgresql`, `sqlite`, `mysql` or `mariadb`."""
+    return session.get_bind().dialect.name
+
+
+def insert_missing(session: AsyncSession, table: FromClause) -> Insert:
+    """Make an insert that leaves rows alone whose unique key exists already."""
+    upsert = UPSERTS.get(dialect_of(session))
+    if upsert is None:
+        return insert(cast("Table", table)).prefix_with("IGNORE")
+    return cast("Insert", upsert(table).on_conflict_do_nothing())
+
+
+def insert_or_touch(session: AsyncSession, table: FromClause, key: str, touch: str) -> Insert:
+    """Make an insert that sets `touch` where the row exists, and so locks the row in either case."""
+    upsert = UPSERTS.get(dialect_of(session))
+    if upsert:
+        statement = upsert(table)
+        values = {touch: getattr(statement.excluded, touch)}
+        return cast("Insert", statement.on_conflict_do_update(index_elements=[key], set_=values))
+    on_mysql = mysql_insert(cast("Table", table))
+    return on_mysql.on_duplicate_key_update({touch: on_mysql.inserted[touch]})
+
+
+async def reserve_ids(session: AsyncSession, table: FromClause, how_many: int) -> Sequence[int | None]:
+    """Take primary keys before the insert, so that the flush needs no RETURNING and stays one round trip.
+
+    PostgreSQL takes them from the column's sequence. On SQLite the transaction is the only writer, so the
+    keys above the highest are free. MySQL has no such source: None leaves the key to the server.
+    """
+    dialect = dialect_of(session)
+    if dialect == "postgresql":
+        query = text(
+            "SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :how_many)"
+        ).bindparams(table=cast("Table", table).name, how_many=how_many)
+        return (await session.scalars(query)).all()
+    if dialect == "sqlite":
+        highest = await session.scalar(select(func.coalesce(func.max(table.c.id), 0))) or 0
+        return range(highest + 1, highest + 1 + how_many)
+    return [None] * how_many
+
+
+class Fault(Enum):
+    """What a database error says about trying again."""
+
+    CONFLICT = "another transaction inserted the same key first: the whole batch may be tried again"
+    ROW = "a value or a constraint: the row that has it can never be written"
+    OTHER = "the connection, the server or the statement: nothing is wrong with the rows"
+
+
+MYSQL_DUPLICATE_KEY = 1062
+
+
+def fault_of(error: DBAPIError) -> Fault:
+    """Tell from SQLSTATE (class 23 integrity, 22 data) or the driver's code what kind of fault it is."""
+    driver: Any = getattr(error, "driver_exception", None) or error.orig
+    state = str(getattr(driver, "sqlstate", None) or "")
+    code = (getattr(driver, "args", None) or (None,))[0]
+    if state == "23505" or code == MYSQL_DUPLICATE_KEY or "UNIQUE constraint failed" in str(driver):
+        return Fault.CONFLICT
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return Fault.OTHER
+    row_fault = isinstance(error, DataError | IntegrityError) or state[:2] in {"22", "23"}
+    return Fault.ROW if row_fault or type(driver).__name__ == "DataError" else Fault.OTHER

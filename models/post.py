@@ -1,0 +1,104 @@
+"""Posts: questions, answers and whatever else a site calls a post."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select, update
+from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
+
+from models.base import Base, LongText, foreign_id, intpk, name_text, site_name, small_int
+from models.tag import Tag, post_tags
+from models.user import User
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class Post(Base):
+    """A post of a site.
+
+    A post may arrive before its author or its parent: `author_external_id` and `parent_external_id` keep
+    what the source said until the other row is there. A deleted author leaves `author_id` null and
+    `author_name` as it was displayed. `score` has 32 bits so that sums over posts fit 64.
+    """
+
+    __tablename__ = "posts"
+    __table_args__ = (UniqueConstraint("site", "external_id"),)
+
+    id: Mapped[intpk]
+    site: Mapped[site_name]
+    external_id: Mapped[foreign_id]
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    author_external_id: Mapped[foreign_id | None]
+    author_name: Mapped[name_text | None]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"), index=True)
+    parent_external_id: Mapped[foreign_id | None]
+    kind: Mapped[str] = mapped_column(String(32))
+    title: Mapped[str | None] = mapped_column(String(1000))
+    content: Mapped[str | None] = mapped_column(LongText)
+    score: Mapped[small_int]
+    word_count: Mapped[small_int]
+    created_at: Mapped[datetime]
+
+    author: Mapped[User | None] = relationship(back_populates="posts", lazy="raise")
+    parent: Mapped[Post | None] = relationship(remote_side="Post.id", lazy="raise")
+    tags: Mapped[list[Tag]] = relationship(secondary=post_tags, lazy="raise", order_by=Tag.name)
+
+
+# Small indexes over the posts that still wait for another row: linking them costs what is left to link.
+UNLINKED_AUTHOR = Post.author_id.is_(None) & Post.author_external_id.is_not(None)
+UNLINKED_PARENT = Post.parent_id.is_(None) & Post.parent_external_id.is_not(None)
+
+Index(
+    "ix_posts_unlinked_author",
+    Post.site,
+    Post.author_external_id,
+    postgresql_where=UNLINKED_AUTHOR,
+    sqlite_where=UNLINKED_AUTHOR,
+)
+Index(
+    "ix_posts_unlinked_parent",
+    Post.site,
+    Post.parent_external_id,
+    postgresql_where=UNLINKED_PARENT,
+    sqlite_where=UNLINKED_PARENT,
+)
+
+
+async def post_ids(session: AsyncSession, site: str, external_ids: Collection[str]) -> dict[str, int]:
+    """Map the external ids that exist in a site to primary keys."""
+    query = select(Post.external_id, Post.id).where(Post.site == site, Post.external_id.in_(external_ids))
+    return dict((await session.execute(query)).tuples().all()) if external_ids else {}
+
+
+async def link_authors(session: AsyncSession, site: str, limit: int) -> set[int]:
+    """Link up to `limit` posts of a site to authors that arrived after them; return those authors' ids."""
+    query = (
+        select(Post.id, User.id)
+        .join(User, (User.site == Post.site) & (User.external_id == Post.author_external_id))
+        .where(Post.site == site, UNLINKED_AUTHOR)
+        .limit(limit)
+    )
+    found = (await session.execute(query)).tuples().all()
+    if found:
+        await session.execute(update(Post), [{"id": post, "author_id": author} for post, author in found])
+    return {author for _, author in found}
+
+
+async def link_parents(session: AsyncSession, site: str, limit: int) -> int:
+    """Link up to `limit` posts of a site to parents that arrived after them; return how many."""
+    parent = aliased(Post)
+    query = (
+        select(Post.id, parent.id)
+        .join(parent, (parent.site == Post.site) & (parent.external_id == Post.parent_external_id))
+        .where(Post.site == site, UNLINKED_PARENT)
+        .limit(limit)
+    )
+    found = (await session.execute(query)).tuples().all()
+    if found:
+        await session.execute(update(Post), [{"id": child, "parent_id": above} for child, above in found])
+    return len(found)

@@ -1,0 +1,50 @@
+"""Records that could not be loaded, kept with their bytes and the reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, LargeBinary, String, Text, UniqueConstraint, Uuid, func, select
+from sqlalchemy.dialects import mysql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, intpk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class Reject(Base):
+    """A record that broke a rule: where it stood, its bytes (bounded), the rule and the reason in words.
+
+    `raw` is fetched only when asked for (`await reject.awaitable_attrs.raw`): lists stay small.
+    """
+
+    __tablename__ = "rejects"
+    __table_args__ = (UniqueConstraint("run_id", "entity", "position"),)
+
+    id: Mapped[intpk]
+    run_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("runs.id", ondelete="CASCADE"))
+    entity: Mapped[str] = mapped_column(String(16))
+    source: Mapped[str] = mapped_column(Text)
+    position: Mapped[int]
+    rule: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(Text)
+    raw: Mapped[bytes] = mapped_column(
+        LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb"), deferred=True
+    )
+
+
+async def rejects_of(session: AsyncSession, run_id: UUID, limit: int) -> Sequence[Reject]:
+    """List the first rejects of a run in file order."""
+    query = select(Reject).where(Reject.run_id == run_id).order_by(Reject.entity, Reject.position)
+    return (await session.scalars(query.limit(limit))).all()
+
+
+async def rejects_by_rule(session: AsyncSession, run_id: UUID) -> dict[str, int]:
+    """Count a run's rejects by rule."""
+    query = select(Reject.rule, func.count()).where(Reject.run_id == run_id).group_by(Reject.rule)
+    return dict((await session.execute(query.order_by(Reject.rule))).tuples().all())

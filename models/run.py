@@ -1,0 +1,183 @@
+"""The run ledger: what was asked for, who works on it, how far it got and what came of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, Uuid, delete, select, update
+from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
+
+from models.base import Base, count, exact_string, small_int
+from models.clock import now
+from models.dialect import insert_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class State(StrEnum):
+    """Where a run stands. A retry goes back to `queued` with a later `run_at`."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINISHED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+
+
+class Run(Base):
+    """The durable record of one request; its id is also the arq job id.
+
+    `attempt` grows with every take and is the fencing token: a transaction of an older attempt cannot
+    commit. `failures` counts only attempts that failed, not those that a shutdown or a crash cut short.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (Index(None, "state", "run_at"), Index(None, "created_at"))
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
+    job: Mapped[str] = mapped_column(String(64))
+    request: Mapped[dict[str, Any]]
+    unique_key: Mapped[str | None] = mapped_column(exact_string(200), unique=True)
+    parent_id: Mapped[UUID | None] = mapped_column(
+        Uuid, ForeignKey("runs.id", ondelete="SET NULL"), index=True
+    )
+    state: Mapped[str] = mapped_column(String(16), default=State.QUEUED)
+    attempt: Mapped[small_int] = mapped_column(default=0)
+    failures: Mapped[small_int] = mapped_column(default=0)
+    run_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None] = mapped_column(String(128))
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    bytes_done: Mapped[count]
+    bytes_total: Mapped[count]
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    # Read with selectinload where runs are listed, with `await run.awaitable_attrs.receipts` for one run.
+    receipts: Mapped[list[Receipt]] = relationship(order_by="Receipt.entity", passive_deletes=True)
+
+
+class Receipt(Base):
+    """The counts a run answers for, by entity; the database refuses counts that do not add up."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        CheckConstraint("records_read = inserted + updated + unchanged + rejected + skipped", name="adds_up"),
+    )
+
+    run_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    entity: Mapped[str] = mapped_column(String(16), primary_key=True)
+    records_read: Mapped[count]
+    inserted: Mapped[count]
+    updated: Mapped[count]
+    unchanged: Mapped[count]
+    deleted: Mapped[count]
+    rejected: Mapped[count]
+    skipped: Mapped[count]
+    repaired: Mapped[count]
+    unknown_fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+async def add_run(session: AsyncSession, row: dict[str, Any]) -> UUID:
+    """Write a queued run in the caller's transaction; where its unique key exists, return that run's id."""
+    moment = (await session.execute(select(now()))).scalar_one()
+    row = {"id": uuid4(), "run_at": moment, **{k: v for k, v in row.items() if v is not None}}
+    row |= {"state": State.QUEUED, "attempt": 0, "failures": 0, "bytes_done": 0, "bytes_total": 0}
+    await session.execute(insert_missing(session, Run.__table__), [row | {"created_at": moment}])
+    same = Run.unique_key == row["unique_key"] if row.get("unique_key") else Run.id == row["id"]
+    return (await session.execute(select(Run.id).where(same))).scalar_one()
+
+
+async def claim(session: AsyncSession, run_id: UUID, worker: str, lease_seconds: float) -> Run | None:
+    """Take a queued run that is due: one worker wins, the others get None."""
+    won = await session.execute(
+        update(Run)
+        .where(Run.id == run_id, Run.state == State.QUEUED, Run.run_at <= now())
+        .values(
+            state=State.RUNNING,
+            attempt=Run.attempt + 1,
+            worker=worker,
+            lease_until=now(lease_seconds),
+            started_at=now(),
+            error=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return await session.get(Run, run_id) if won.rowcount else None  # type: ignore[attr-defined]
+
+
+def held(run_id: UUID, attempt: int) -> ColumnElement[bool]:
+    """Match the run only while this attempt holds it: the fence."""
+    return (Run.id == run_id) & (Run.attempt == attempt) & (Run.state == State.RUNNING)
+
+
+async def is_held(session: AsyncSession, run_id: UUID, attempt: int) -> bool:
+    """Tell whether this attempt still holds the run."""
+    return await session.scalar(select(Run.id).where(held(run_id, attempt))) is not None
+
+
+async def update_held(session: AsyncSession, run_id: UUID, attempt: int, **values: Any) -> bool:
+    """Change the run if this attempt still holds it; False means that the fence is closed."""
+    statement = update(Run).where(held(run_id, attempt)).values(**values)
+    done = await session.execute(statement.execution_options(synchronize_session=False))
+    return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+async def take_back_expired(session: AsyncSession) -> Sequence[UUID]:
+    """Queue again every run whose worker let its lease run out."""
+    query = select(Run.id).where(Run.state == State.RUNNING, Run.lease_until < now())
+    expired = (await session.scalars(query.with_for_update(skip_locked=True))).all()
+    if expired:
+        await session.execute(
+            update(Run)
+            .where(Run.id.in_(expired), Run.state == State.RUNNING, Run.lease_until < now())
+            .values(state=State.QUEUED, lease_until=None, worker=None)
+            .execution_options(synchronize_session=False)
+        )
+    return expired
+
+
+async def find_runs(session: AsyncSession, prefix: str) -> Sequence[Run]:
+    """Find runs whose id begins with hexadecimal digits, at most two: one is a hit, two are ambiguous."""
+    digits = prefix.replace("-", "").lower()
+    low, high = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    return (await session.scalars(select(Run).where(Run.id.between(low, high)).limit(2))).all()
+
+
+async def list_runs(session: AsyncSession, state: State | None, limit: int) -> Sequence[Run]:
+    """List the newest runs with their receipts, of one state or of all."""
+    query = select(Run).options(selectinload(Run.receipts)).order_by(Run.created_at.desc()).limit(limit)
+    return (await session.scalars(query.where(Run.state == state) if state else query)).all()
+
+
+async def delete_finished(session: AsyncSession, keep_days: float, limit: int) -> int:
+    """Delete up to `limit` runs that finished more than `keep_days` ago, with receipts and rejects."""
+    old = select(Run.id).where(Run.state.in_(FINISHED), Run.finished_at < now(-keep_days * 86_400))
+    ids = (await session.scalars(old.order_by(Run.finished_at).limit(limit))).all()
+    if ids:
+        await session.execute(delete(Run).where(Run.id.in_(ids)).execution_options(synchronize_session=False))
+    return len(ids)
+
+
+async def due_runs(session: AsyncSession, limit: int) -> Sequence[tuple[UUID, str]]:
+    """List queued runs whose time has come, the longest waiting first, as (id, job)."""
+    query = (
+        select(Run.id, Run.job)
+        .where(Run.state == State.QUEUED, Run.run_at <= now())
+        .order_by(Run.run_at)
+        .limit(limit)
+    )
+    return (await session.execute(query)).tuples().all()

@@ -1,0 +1,73 @@
+"""Tags and their many-to-many links to posts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Column, ForeignKey, Table, delete, select, tuple_
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, BigKey, exact_string, intpk
+from models.dialect import insert_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+post_tags = Table(
+    "post_tags",
+    Base.metadata,
+    Column("post_id", BigKey, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag_id", BigKey, ForeignKey("tags.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+
+class Tag(Base):
+    """A tag, one for all sites that use the word."""
+
+    __tablename__ = "tags"
+
+    id: Mapped[intpk]
+    name: Mapped[str] = mapped_column(exact_string(100), unique=True)
+
+
+async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
+    """Map tag names that exist to primary keys."""
+    query = select(Tag.name, Tag.id).where(Tag.name.in_(names))
+    return dict((await session.execute(query)).tuples().all()) if names else {}
+
+
+async def ensure_tags(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
+    """Map tag names to primary keys, inserting the missing ones.
+
+    Sorted, so that two transactions that insert the same names wait for one another and do not deadlock.
+    """
+    known = await tag_ids(session, names)
+    missing = sorted(set(names) - known.keys())
+    if not missing:
+        return known
+    await session.execute(insert_missing(session, Tag.__table__), [{"name": name} for name in missing])
+    return known | await tag_ids(session, missing)
+
+
+async def linked_tags(session: AsyncSession, post_ids: Collection[int]) -> set[tuple[int, int]]:
+    """List the (post, tag) links of some posts."""
+    query = select(post_tags.c.post_id, post_tags.c.tag_id).where(post_tags.c.post_id.in_(post_ids))
+    return set((await session.execute(query)).tuples().all()) if post_ids else set()
+
+
+async def link_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -> None:
+    """Add (post, tag) links."""
+    rows = [{"post_id": post_id, "tag_id": tag_id} for post_id, tag_id in sorted(links)]
+    if rows:
+        await session.execute(post_tags.insert(), rows)
+
+
+async def unlink_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -> None:
+    """Remove (post, tag) links."""
+    gone = sorted(links)
+    if gone:
+        await session.execute(
+            delete(post_tags).where(tuple_(post_tags.c.post_id, post_tags.c.tag_id).in_(gone))
+        )

@@ -1,0 +1,41 @@
+"""Users: the people who write posts, known by their site's own id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
+
+from models.base import Base, count, foreign_id, intpk, name_text, site_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from models.post import Post  # noqa: TC004 - resolved by name when mappers are configured
+
+
+class User(Base):
+    """A user of a site; `posts` may be millions and is therefore write-only: query it, never load it."""
+
+    __tablename__ = "users"
+    __table_args__ = (UniqueConstraint("site", "external_id"),)
+
+    id: Mapped[intpk]
+    site: Mapped[site_name]
+    external_id: Mapped[foreign_id]
+    name: Mapped[name_text | None]
+    email: Mapped[str | None] = mapped_column(String(320))
+    reputation: Mapped[count]
+    created_at: Mapped[datetime | None]
+
+    posts: WriteOnlyMapped[Post] = relationship(back_populates="author", passive_deletes=True)
+
+
+async def user_ids(session: AsyncSession, site: str, external_ids: Collection[str]) -> dict[str, int]:
+    """Map the external ids that exist in a site to primary keys."""
+    query = select(User.external_id, User.id).where(User.site == site, User.external_id.in_(external_ids))
+    return dict((await session.execute(query)).tuples().all()) if external_ids else {}
