@@ -1,5 +1,7 @@
 """Errors a job may end with. The docstring of each is its message."""
 
+from __future__ import annotations
+
 
 class JobError(Exception):
     """The job cannot go on."""
@@ -11,3 +13,15 @@ class JobError(Exception):
 
 class InputError(JobError):
     """The input cannot be read as asked; trying again would not help."""
+
+
+class SourceChangedError(InputError):
+    """The file changed while it was being imported; import it again."""
+
+
+class LeaseLostError(JobError):
+    """The run belongs to another attempt by now; nothing more may be written for it."""
+
+
+class BatchConflictError(JobError):
+    """Another import inserted the same records at the same time; the batch is tried again."""

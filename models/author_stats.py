@@ -36,7 +36,7 @@ from models.user import User
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement, CompoundSelect
+    from sqlalchemy import ColumnElement, CompoundSelect, RowMapping
     from sqlalchemy.ext.asyncio import AsyncSession
 
 
@@ -117,28 +117,26 @@ def computed(*authors: ColumnElement[bool]) -> Select[Any]:
 def exact() -> CompoundSelect[Any]:
     """Select every author's figures as they are now: stored ones, and computed ones where marked stale."""
     stale = select(StaleAuthor.author_id)
-    stored = select(AuthorStats.author_id, *(getattr(AuthorStats, name) for name in FIGURES)).where(
-        AuthorStats.author_id.not_in(stale)
-    )
-    return union_all(stored, computed(Post.author_id.in_(stale)))
+    columns = (getattr(AuthorStats, name) for name in ("author_id", *FIGURES, "computed_at"))
+    stored = select(*columns).where(AuthorStats.author_id.not_in(stale))
+    return union_all(stored, computed(Post.author_id.in_(stale)).add_columns(now().label("computed_at")))
 
 
 def authors(site: str | None) -> Select[Any]:
-    """Select `site, external_id, name` and the exact figures of all authors, of one site or of all."""
+    """Select the natural key, the name and the exact figures of all authors, of one site or of all."""
     figures = exact().subquery("figures")
-    query = select(
-        User.site, User.external_id, User.name, figures.c.author_id, *(figures.c[name] for name in FIGURES)
-    ).join(figures, figures.c.author_id == User.id)
+    query = select(User.site, User.external_id, User.name, *figures.c).join(
+        figures, figures.c.author_id == User.id
+    )
     return query.where(User.site == site) if site else query
 
 
-def leaderboard(site: str | None, top: int) -> Select[Any]:
-    """Select the `top` authors by total score; ties by posts, then by natural key."""
+async def leaderboard(session: AsyncSession, site: str | None, top: int) -> Sequence[RowMapping]:
+    """List the `top` authors by total score with their exact figures; ties by posts, then by natural key."""
     query = authors(site)
     by = {column.name: column for column in query.selected_columns}
-    return query.order_by(
-        by["total_score"].desc(), by["post_count"].desc(), by["site"], by["external_id"]
-    ).limit(top)
+    order = (by["total_score"].desc(), by["post_count"].desc(), by["site"], by["external_id"])
+    return (await session.execute(query.order_by(*order).limit(top))).mappings().all()
 
 
 async def mark_stale(session: AsyncSession, author_ids: Collection[int]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, LargeBinary, String, Text, UniqueConstraint, 
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, intpk
+from models.base import Base, intpk, small_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +24,13 @@ class Reject(Base):
     """
 
     __tablename__ = "rejects"
-    __table_args__ = (UniqueConstraint("run_id", "entity", "position"),)
+    __table_args__ = (UniqueConstraint("run_id", "file_number", "position"),)
 
     id: Mapped[intpk]
     run_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("runs.id", ondelete="CASCADE"))
     entity: Mapped[str] = mapped_column(String(16))
     source: Mapped[str] = mapped_column(Text)
+    file_number: Mapped[small_int]
     position: Mapped[int]
     rule: Mapped[str] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(Text)
@@ -40,7 +41,7 @@ class Reject(Base):
 
 async def rejects_of(session: AsyncSession, run_id: UUID, limit: int) -> Sequence[Reject]:
     """List the first rejects of a run in file order."""
-    query = select(Reject).where(Reject.run_id == run_id).order_by(Reject.entity, Reject.position)
+    query = select(Reject).where(Reject.run_id == run_id).order_by(Reject.file_number, Reject.position)
     return (await session.scalars(query.limit(limit))).all()
 
 

@@ -7,8 +7,20 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, Uuid, delete, select, update
-from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    Uuid,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship, selectinload
 
 from models.base import Base, count, exact_string, small_int
 from models.clock import now
@@ -111,7 +123,7 @@ async def claim(session: AsyncSession, run_id: UUID, worker: str, lease_seconds:
             attempt=Run.attempt + 1,
             worker=worker,
             lease_until=now(lease_seconds),
-            started_at=now(),
+            started_at=func.coalesce(Run.started_at, now()),
             error=None,
         )
         .execution_options(synchronize_session=False)
@@ -161,6 +173,14 @@ async def list_runs(session: AsyncSession, state: State | None, limit: int) -> S
     """List the newest runs with their receipts, of one state or of all."""
     query = select(Run).options(selectinload(Run.receipts)).order_by(Run.created_at.desc()).limit(limit)
     return (await session.scalars(query.where(Run.state == state) if state else query)).all()
+
+
+async def family(session: AsyncSession, run_id: UUID) -> Sequence[str]:
+    """List the states of a run and of all runs that follow from it."""
+    line = select(Run.id, Run.state).where(Run.id == run_id).cte(recursive=True)
+    child = aliased(Run)
+    line = line.union_all(select(child.id, child.state).join(line, child.parent_id == line.c.id))
+    return (await session.scalars(select(line.c.state))).all()
 
 
 async def delete_finished(session: AsyncSession, keep_days: float, limit: int) -> int:

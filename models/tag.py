@@ -51,10 +51,14 @@ async def ensure_tags(session: AsyncSession, names: Collection[str]) -> dict[str
     return known | await tag_ids(session, missing)
 
 
-async def linked_tags(session: AsyncSession, post_ids: Collection[int]) -> set[tuple[int, int]]:
-    """List the (post, tag) links of some posts."""
-    query = select(post_tags.c.post_id, post_tags.c.tag_id).where(post_tags.c.post_id.in_(post_ids))
-    return set((await session.execute(query)).tuples().all()) if post_ids else set()
+async def linked_tags(session: AsyncSession, post_ids: Collection[int]) -> dict[int, set[int]]:
+    """Map posts that have tags to the ids of these."""
+    links: dict[int, set[int]] = {}
+    if post_ids:
+        query = select(post_tags.c.post_id, post_tags.c.tag_id).where(post_tags.c.post_id.in_(post_ids))
+        for post_id, tag_id in (await session.execute(query)).tuples():
+            links.setdefault(post_id, set()).add(tag_id)
+    return links
 
 
 async def link_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -> None:

@@ -1,0 +1,118 @@
+"""What one attempt at a run may do: read, and write in batches that commit whole or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobs.errors import LeaseLostError
+from models.run import Receipt, is_held, update_held
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from uuid import UUID
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from jobs.requests import Request
+    from models.database import Database
+
+
+@dataclass(slots=True)
+class Batch:
+    """The unit of commit: what is written through `session`, and what the ledger is to say of it."""
+
+    session: AsyncSession
+    checkpoint: dict[str, Any] | None = None
+    """Where the next batch starts; None leaves the run's checkpoint as it is."""
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    receipts: dict[str, Counter[str]] = field(default_factory=dict)
+    unknown_fields: dict[str, Counter[str]] = field(default_factory=dict)
+
+    def count(self, entity: str, **counts: int) -> None:
+        """Add to the receipt of an entity: records_read, inserted, updated, unchanged, rejected, ..."""
+        self.receipts.setdefault(entity, Counter()).update(counts)
+
+
+@dataclass(slots=True)
+class JobContext:
+    """One attempt at one run; `attempt` is the fencing token, `checkpoint` what was committed last."""
+
+    run_id: UUID
+    attempt: int
+    database: Database
+    batch_size: int = 1_000
+    checkpoint: dict[str, Any] | None = None
+    follow_ups: list[Request] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def batch(self) -> AsyncIterator[Batch]:
+        """Open a session for the current task and one transaction, fenced at both ends.
+
+        The first statement makes the transaction real and stops an attempt that lost its run; the last
+        writes checkpoint, progress and receipt, and matches no row if the run was lost meanwhile.
+
+        Raises:
+            LeaseLostError: another attempt holds the run; nothing of this batch is kept.
+
+        """
+        async with self.database.writing() as session, session.begin():
+            if not await is_held(session, self.run_id, self.attempt):
+                raise LeaseLostError
+            batch = Batch(session)
+            yield batch
+            await session.flush()
+            await self._record(batch)
+        if batch.checkpoint is not None:
+            self.checkpoint = batch.checkpoint
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Open a read-only session that sees one snapshot."""
+        async with self.database.reading() as session:
+            yield session
+
+    def then(self, request: Request) -> None:
+        """Ask for another job; the run is made in the transaction that finishes this one, or not at all."""
+        self.follow_ups.append(request)
+
+    async def _record(self, batch: Batch) -> None:
+        for entity, counts in batch.receipts.items():
+            await self._add_to_receipt(batch, entity, counts)
+        progress = {
+            "checkpoint": batch.checkpoint,
+            "bytes_done": batch.bytes_done,
+            "bytes_total": batch.bytes_total,
+        }
+        values = {name: value for name, value in progress.items() if value is not None}
+        if not await update_held(
+            batch.session, self.run_id, self.attempt, **(values or {"attempt": self.attempt})
+        ):
+            raise LeaseLostError
+
+    async def _add_to_receipt(self, batch: Batch, entity: str, counts: Counter[str]) -> None:
+        receipt = await batch.session.get(Receipt, (self.run_id, entity))
+        if receipt is None:
+            receipt = Receipt(run_id=self.run_id, entity=entity, **COUNTS_ZERO, unknown_fields={})
+            batch.session.add(receipt)
+        for name, more in counts.items():
+            setattr(receipt, name, getattr(receipt, name) + more)
+        if unknown := batch.unknown_fields.get(entity):
+            receipt.unknown_fields = dict(Counter(receipt.unknown_fields) + unknown)
+        await batch.session.flush()
+
+
+COUNTS = (
+    "records_read",
+    "inserted",
+    "updated",
+    "unchanged",
+    "deleted",
+    "rejected",
+    "skipped",
+    "repaired",
+)
+COUNTS_ZERO = dict.fromkeys(COUNTS, 0)

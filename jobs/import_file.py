@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from jobs.loading import layouts_of, load
+from jobs.requests import ImportPosts, ImportTags, ImportUsers
+from jobs.writers.registry import choose_writer
+
+if TYPE_CHECKING:
+    from jobs.context import JobContext
+    from jobs.sources.record import Entity
+
+ENTITY_OF: dict[type, Entity] = {ImportUsers: "users", ImportPosts: "posts", ImportTags: "tags"}
+
+
+async def import_file(context: JobContext, request: ImportUsers | ImportPosts | ImportTags) -> None:
+    """Load one file of users, posts or tags."""
+    writer = choose_writer(request.writer)
+    entity = ENTITY_OF[type(request)]
+    layouts = await asyncio.to_thread(layouts_of, (request.url,), request.format, entity)
+    await load(context, layouts, request.site, writer)

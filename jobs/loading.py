@@ -1,0 +1,222 @@
+"""Loading files into tables, batch by batch: what the import jobs share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy.exc import DBAPIError
+
+from jobs.errors import BatchConflictError, InputError, SourceChangedError
+from jobs.requests import RefreshAuthorStats
+from jobs.sources.opening import find_files, inspect, read
+from jobs.sources.record import BadRecord
+from jobs.writers.written import Written
+from models.author_stats import mark_stale
+from models.dialect import Fault, fault_of
+from models.post import link_authors, link_parents
+from models.reject import Reject
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from jobs.context import Batch, JobContext
+    from jobs.requests import FormatChoice
+    from jobs.sources.opening import Layout
+    from jobs.sources.record import Entity, Record
+    from jobs.writers.registry import Writer
+
+    Write = Callable[..., Awaitable[Written]]
+
+CONFLICT_TRIES = 3
+LINKS_PER_BATCH = 5_000
+
+
+def local_path(url: str) -> Path:
+    """Turn a path or a file:// URL into a path.
+
+    Raises:
+        InputError: the URL is of another kind.
+
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    if "://" in url:
+        raise InputError(f"{url}: {parts.scheme} URLs cannot be read yet; give a path")
+    return Path(url)
+
+
+def layouts_of(urls: Sequence[str], format_: FormatChoice, entity: Entity | None = None) -> list[Layout]:
+    """Look into files, and into folders for their Users, Tags and Posts files; in the order of loading.
+
+    Raises:
+        InputError: a file is missing, or is not what it is said to be.
+
+    """
+    found = []
+    for path in map(local_path, urls):
+        for part, file in find_files(path).items() if path.is_dir() else ((entity or "auto", path),):
+            found.append(inspect(file, format=format_, entity=part))
+    order = ("users", "tags", "posts")
+    return sorted(found, key=lambda layout: order.index(layout.entity))
+
+
+async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer: Writer) -> None:
+    """Load files one after the other from the checkpoint on, link what arrived late, refresh statistics.
+
+    The checkpoint is the number of the file, a byte offset in it, and the files' sizes and times: a file
+    that changed between two attempts has other bytes at that offset.
+
+    Raises:
+        SourceChangedError: a file is not the one the checkpoint was made for.
+
+    """
+    loading = Loading(context, layouts, site, writer)
+    for number in range(loading.resume()["file"], len(layouts)):
+        await loading.load_file(number)
+    await link(context, site)
+    context.then(RefreshAuthorStats())
+
+
+async def link(context: JobContext, site: str) -> None:
+    """Link the posts of a site to the authors and parents that arrived after them.
+
+    It runs when an import ends, so that of two imports at once the later one sees the rows of both.
+    """
+    more = True
+    while more:
+        async with context.batch() as batch:
+            authors = await link_authors(batch.session, site, LINKS_PER_BATCH)
+            parents = await link_parents(batch.session, site, LINKS_PER_BATCH)
+            await mark_stale(batch.session, authors)
+            more = bool(authors or parents)
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """One import: its files, the site they belong to, and the writer."""
+
+    context: JobContext
+    layouts: Sequence[Layout]
+    site: str
+    writer: Writer
+
+    def resume(self) -> dict[str, Any]:
+        """Give the checkpoint to go on from."""
+        files = [_identity(layout) for layout in self.layouts]
+        checkpoint = self.context.checkpoint
+        if checkpoint is None:
+            return {"files": files, "file": 0, "offset": self.layouts[0].start}
+        if checkpoint["files"] != files:
+            raise SourceChangedError
+        return checkpoint
+
+    async def load_file(self, number: int) -> None:
+        """Load the rest of one file, reading in a thread so that leases and health go on."""
+        layout, checkpoint = self.layouts[number], self.resume()
+        start = checkpoint["offset"] if checkpoint["file"] == number else layout.start
+        with layout.path.open("rb") as stream:
+            items = read(stream, layout, start)
+            while chunk := await asyncio.to_thread(_take, items, self.context.batch_size):
+                await self._commit(number, chunk)
+        async with self.context.batch() as batch:
+            self._mark_progress(batch, number + 1, 0)
+
+    async def _commit(self, number: int, chunk: Sequence[Record | BadRecord]) -> None:
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                async with self.context.batch() as batch:
+                    await self._write(batch, number, chunk)
+                    self._mark_progress(batch, number, chunk[-1].end)
+            except BatchConflictError:
+                if attempt == CONFLICT_TRIES - 1:
+                    raise
+            else:
+                return
+
+    async def _write(self, batch: Batch, number: int, chunk: Sequence[Record | BadRecord]) -> None:
+        layout = self.layouts[number]
+        records = [item for item in chunk if not isinstance(item, BadRecord)]
+        refused = [item for item in chunk if isinstance(item, BadRecord)]
+        written = Written()
+        if records:
+            write = self.writer.entities[layout.entity]
+            written, by_database = await write_or_bisect(batch.session, self.site, records, write)
+            refused += by_database
+        batch.session.add_all(self._reject(number, item) for item in refused)
+        batch.count(
+            layout.entity,
+            records_read=len(chunk),
+            inserted=written.inserted,
+            updated=written.updated,
+            unchanged=written.unchanged,
+            rejected=len(refused),
+            repaired=sum(record.repairs for record in records),
+        )
+        unknown = Counter(name for record in records for name in record.unknown)
+        batch.unknown_fields[layout.entity] = unknown
+
+    def _reject(self, number: int, bad: BadRecord) -> Reject:
+        return Reject(
+            run_id=self.context.run_id,
+            entity=self.layouts[number].entity,
+            source=str(self.layouts[number].path),
+            file_number=number,
+            position=bad.offset,
+            rule=bad.rule,
+            reason=bad.reason,
+            raw=bad.raw,
+        )
+
+    def _mark_progress(self, batch: Batch, number: int, offset: int) -> None:
+        files = [_identity(layout) for layout in self.layouts]
+        batch.checkpoint = {"files": files, "file": number, "offset": offset}
+        batch.bytes_total = sum(layout.size for layout in self.layouts)
+        batch.bytes_done = sum(layout.size for layout in self.layouts[:number]) + offset
+
+
+async def write_or_bisect(
+    session: AsyncSession, site: str, records: Sequence[Record], write: Write
+) -> tuple[Written, list[BadRecord]]:
+    """Write records in a savepoint; what the database refuses is halved until the bad ones stand alone.
+
+    Raises:
+        BatchConflictError: another import inserted one of the records first.
+
+    """
+    try:
+        async with session.begin_nested():
+            return await write(session, site, records), []
+    except DBAPIError as error:
+        fault = fault_of(error)
+        if fault is Fault.CONFLICT:
+            raise BatchConflictError from error
+        if fault is not Fault.ROW:
+            raise
+        if len(records) == 1:
+            return Written(), [_refused(records[0], error)]
+    half = len(records) // 2
+    first, refused_first = await write_or_bisect(session, site, records[:half], write)
+    second, refused_second = await write_or_bisect(session, site, records[half:], write)
+    return first + second, refused_first + refused_second
+
+
+def _refused(record: Record, error: DBAPIError) -> BadRecord:
+    reason = str(error.orig).splitlines()[0]
+    return BadRecord(offset=record.offset, end=record.end, raw=record.raw, rule="database", reason=reason)
+
+
+def _identity(layout: Layout) -> list[Any]:
+    return [str(layout.path), layout.size, layout.path.stat().st_mtime_ns]
+
+
+def _take(items: Iterator[Record | BadRecord], how_many: int) -> list[Record | BadRecord]:
+    return list(islice(items, how_many))

@@ -1,0 +1,58 @@
+"""The table of jobs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jobs.export_rows import export_rows
+from jobs.import_dump import import_dump
+from jobs.import_file import import_file
+from jobs.prune_history import prune_history
+from jobs.rebuild_author_stats import rebuild_author_stats
+from jobs.refresh_author_stats import refresh_author_stats
+from jobs.requests import (
+    ExportRows,
+    ImportDump,
+    ImportPosts,
+    ImportTags,
+    ImportUsers,
+    PruneHistory,
+    RebuildAuthorStats,
+    RefreshAuthorStats,
+    Request,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+HOUR = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What carries out a request: `await function(context, request)` returns the run's result or None."""
+
+    request: type[Request]
+    function: Callable[..., Awaitable[dict[str, Any] | None]]
+    timeout_seconds: float = HOUR
+    tries: int = 5
+
+    @property
+    def name(self) -> str:
+        """The job's name in the ledger and on the wire."""
+        return self.request.job
+
+
+JOBS: tuple[Job, ...] = (
+    Job(ImportUsers, import_file, timeout_seconds=24 * HOUR),
+    Job(ImportPosts, import_file, timeout_seconds=24 * HOUR),
+    Job(ImportTags, import_file, timeout_seconds=24 * HOUR),
+    Job(ImportDump, import_dump, timeout_seconds=24 * HOUR),
+    Job(RefreshAuthorStats, refresh_author_stats),
+    Job(RebuildAuthorStats, rebuild_author_stats, timeout_seconds=6 * HOUR),
+    Job(ExportRows, export_rows, timeout_seconds=6 * HOUR, tries=3),
+    Job(PruneHistory, prune_history),
+)
+
+BY_NAME = {job.name: job for job in JOBS}

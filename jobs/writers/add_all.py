@@ -1,0 +1,147 @@
+"""The writer for every database: ORM objects, compared with what is stored, new ones by `add_all`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from sqlalchemy import select
+
+from jobs.writers.written import Written
+from models.author_stats import mark_stale
+from models.dialect import reserve_ids
+from models.post import Post, post_ids
+from models.tag import ensure_tags, link_tags, linked_tags, tag_ids, unlink_tags
+from models.user import User, user_ids
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from jobs.sources.record import PostRecord, TagRecord, UserRecord
+
+Row = TypeVar("Row", User, Post)
+MARKUP = re.compile(r"<[^>]*>")
+
+
+class Merge(Generic[Row]):
+    """Holds records against the stored rows of one table, by external id, and counts what it finds."""
+
+    def __init__(self, model: type[Row], site: str, rows: dict[str, Row]) -> None:
+        self.model: type[Row] = model
+        self.site = site
+        self.rows: dict[str, Row] = rows
+        self.new: list[Row] = []
+        self.written = Written()
+
+    @classmethod
+    async def of(cls, session: AsyncSession, model: type[Row], site: str, keys: Iterable[str]) -> Merge[Row]:
+        """Load the rows of a site that have one of these external ids."""
+        query = select(model).where(model.site == site, model.external_id.in_(set(keys)))
+        return cls(model, site, {row.external_id: row for row in await session.scalars(query)})
+
+    def put(self, key: str, values: Mapping[str, Any], *, changed: bool = False) -> bool:
+        """Take one record's values; False means that the row has them already."""
+        row = self.rows.get(key)
+        if row is None:
+            row = self.rows[key] = self.model(site=self.site, external_id=key, **values)
+            self.new.append(row)
+            self.written.inserted += 1
+            return True
+        different = {name: value for name, value in values.items() if getattr(row, name) != value}
+        for name, value in different.items():
+            setattr(row, name, value)
+        if different or changed:
+            self.written.updated += 1
+            return True
+        self.written.unchanged += 1
+        return False
+
+    async def flush(self, session: AsyncSession) -> None:
+        """Write the changes, and the new rows with keys taken beforehand: one pipelined insert."""
+        if self.new:
+            ids = await reserve_ids(session, self.model.__table__, len(self.new))
+            for row, key in zip(self.new, ids, strict=True):
+                if key is not None:
+                    row.id = key
+            session.add_all(self.new)
+        await session.flush()
+
+
+async def write_users(session: AsyncSession, site: str, records: Sequence[UserRecord]) -> Written:
+    """Insert new users, update changed ones, leave the others alone."""
+    merge = await Merge.of(session, User, site, (record.external_id for record in records))
+    for record in records:
+        values = {
+            "name": record.name,
+            "email": record.email,
+            "reputation": record.reputation,
+            "created_at": record.created_at,
+        }
+        merge.put(record.external_id, values)
+    await merge.flush(session)
+    return merge.written
+
+
+async def write_tags(session: AsyncSession, _site: str, records: Sequence[TagRecord]) -> Written:
+    """Insert the tags that are not there; a tag is its name, so there is nothing to update."""
+    names = {record.name for record in records}
+    inserted = len(names - (await tag_ids(session, names)).keys())
+    await ensure_tags(session, names)
+    return Written(inserted=inserted, unchanged=len(records) - inserted)
+
+
+async def write_posts(session: AsyncSession, site: str, records: Sequence[PostRecord]) -> Written:
+    """Insert new posts, update changed ones, link tags, and mark every author whose figures change.
+
+    Authors and parents that are not there yet stay unlinked; the import links them when it ends.
+    """
+    authors = await user_ids(session, site, {r.author_external_id for r in records if r.author_external_id})
+    parents = await post_ids(session, site, {r.parent_external_id for r in records if r.parent_external_id})
+    tags = await ensure_tags(session, {tag for record in records for tag in record.tags})
+    merge = await Merge.of(session, Post, site, (record.external_id for record in records))
+    links = await linked_tags(session, [post.id for post in merge.rows.values()])
+    tagged = {key: links.get(post.id, set()) for key, post in merge.rows.items()}
+    stale: set[int | None] = set()
+    for record in records:
+        before = merge.rows.get(record.external_id)
+        old_author = before.author_id if before else None
+        wanted = {tags[tag] for tag in record.tags}
+        retagged = tagged.get(record.external_id) != wanted
+        tagged[record.external_id] = wanted
+        values = _post_values(record, authors, parents)
+        if merge.put(record.external_id, values, changed=retagged):
+            stale |= {old_author, values["author_id"]}
+    await merge.flush(session)
+    await _store_links(session, links, {merge.rows[key].id: wanted for key, wanted in tagged.items()})
+    await mark_stale(session, {author for author in stale if author is not None})
+    return merge.written
+
+
+def _post_values(
+    record: PostRecord, authors: Mapping[str, int], parents: Mapping[str, int]
+) -> dict[str, Any]:
+    return {
+        "author_id": authors.get(record.author_external_id or ""),
+        "author_external_id": record.author_external_id,
+        "author_name": record.author_name,
+        "parent_id": parents.get(record.parent_external_id or ""),
+        "parent_external_id": record.parent_external_id,
+        "kind": record.kind,
+        "title": record.title,
+        "content": record.content,
+        "score": record.score,
+        "word_count": len(MARKUP.sub(" ", record.content or "").split()),
+        "created_at": record.created_at,
+    }
+
+
+async def _store_links(
+    session: AsyncSession, before: Mapping[int, set[int]], after: Mapping[int, set[int]]
+) -> None:
+    nothing: set[int] = set()
+    added = [(post, tag) for post, tags in after.items() for tag in tags - before.get(post, nothing)]
+    gone = [(post, tag) for post, tags in before.items() for tag in tags - after[post]]
+    await unlink_tags(session, gone)
+    await link_tags(session, added)

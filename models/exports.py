@@ -1,0 +1,78 @@
+"""What leaves the database: the columns of an exported row, streamed in partitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from models.author_stats import FIGURES, authors
+from models.post import Post
+from models.tag import Tag, post_tags
+from models.user import User
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from sqlalchemy import Select
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+EXPORTS: dict[str, tuple[str, ...]] = {
+    "users": ("site", "external_id", "name", "email", "reputation", "created_at"),
+    "posts": (
+        "site",
+        "external_id",
+        "author_external_id",
+        "author_name",
+        "parent_external_id",
+        "kind",
+        "title",
+        "content",
+        "score",
+        "created_at",
+        "tags",
+    ),
+    "tags": ("name",),
+    "authors": ("site", "external_id", "name", "author_id", *FIGURES, "computed_at"),
+}
+
+
+def query_of(entity: str, site: str | None) -> Select[Any]:
+    """Select the rows of an export in the order of their keys; tags belong to no site."""
+    if entity == "tags":
+        return select(Tag.name).order_by(Tag.id)
+    if entity == "authors":
+        every = authors(site)
+        return every.order_by({column.name: column for column in every.selected_columns}["author_id"])
+    model = User if entity == "users" else Post
+    names = [name for name in EXPORTS[entity] if name != "tags"]
+    columns: list[Any] = [Post.id] if entity == "posts" else []
+    query: Select[Any] = select(*columns, *(getattr(model, name) for name in names)).order_by(model.id)
+    return query.where(model.site == site) if site else query
+
+
+async def partitions(
+    session: AsyncSession, entity: str, site: str | None, size: int
+) -> AsyncIterator[Sequence[dict[str, Any]]]:
+    """Stream the rows of an export, `size` at a time, as dictionaries of EXPORTS[entity] in that order."""
+    query = query_of(entity, site).execution_options(yield_per=size)
+    result = await session.stream(query)
+    async for part in result.mappings().partitions():
+        tags = await _tags(session, [row["id"] for row in part]) if entity == "posts" else {}
+        yield [
+            {name: tags.get(row["id"], []) if name == "tags" else row[name] for name in EXPORTS[entity]}
+            for row in part
+        ]
+
+
+async def _tags(session: AsyncSession, post_ids: Sequence[int]) -> dict[int, list[str]]:
+    query = (
+        select(post_tags.c.post_id, Tag.name)
+        .join(Tag, Tag.id == post_tags.c.tag_id)
+        .where(post_tags.c.post_id.in_(post_ids))
+        .order_by(post_tags.c.post_id, Tag.name)
+    )
+    names: dict[int, list[str]] = {}
+    for post_id, name in (await session.execute(query)).tuples():
+        names.setdefault(post_id, []).append(name)
+    return names

@@ -1,0 +1,72 @@
+"""What `headrace check` looks at, without starting anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from models.database import open_database
+from worker.embedded import running
+from worker.resources import ServiceError, check_database, connect_redis
+from worker.schema import SchemaError, head
+from worker.settings import unknown_settings
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    says: str
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at settings, pool size, database, schema and Redis."""
+    embedded = await running(settings.home)
+    return [
+        _settings(),
+        _pool(settings),
+        await _database(settings, settings.database_url or embedded.database_url),
+        await _redis(settings, settings.redis_url or embedded.redis_url),
+    ]
+
+
+def _settings() -> Finding:
+    unknown = unknown_settings()
+    return Finding("settings", not unknown, f"unknown: {', '.join(unknown)}" if unknown else "all known")
+
+
+def _pool(settings: Settings) -> Finding:
+    enough = settings.connections >= settings.needed_pool_size
+    says = f"{settings.connections} connections for {settings.concurrency} runs at a time"
+    if not enough:
+        says += f"; HEADRACE_POOL_SIZE must be at least {settings.needed_pool_size}"
+    return Finding("pool", enough, says)
+
+
+async def _database(settings: Settings, url: str | None) -> Finding:
+    if url is None:
+        return Finding("database", ok=True, says=f"embedded in {settings.home}; starts with the next command")
+    async with open_database(url, pool_size=1, application="headrace check") as database:
+        where = database.engine.url.render_as_string(hide_password=True)
+        try:
+            await check_database(database, migrated=False, schema=True)
+        except (ServiceError, SchemaError) as error:
+            return Finding("database", ok=False, says=str(error))
+    return Finding("database", ok=True, says=f"{where}, schema {head()}")
+
+
+async def _redis(settings: Settings, url: str | None) -> Finding:
+    if url is None:
+        return Finding("redis", ok=True, says=f"embedded in {settings.home}; starts with the next command")
+    try:
+        redis = await connect_redis(settings, url)
+    except ServiceError as error:
+        return Finding("redis", ok=False, says=str(error))
+    version = (await redis.info("server"))["redis_version"]
+    await redis.aclose(close_connection_pool=True)
+    return Finding("redis", ok=True, says=f"version {version}, queue {settings.queue}")

@@ -1,0 +1,93 @@
+"""Commands that set up and run the process itself: migrate, check, worker, demo."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from jobs.requests import ImportDump
+from models.author_stats import leaderboard
+from worker.checks import examine
+from worker.cli.app import err, out, run_async, start
+from worker.cli.progress import follow
+from worker.cli.statistics import show_authors
+from worker.cli.tables import show_receipt
+from worker.main import run_worker, working
+from worker.resources import open_resources
+from worker.sample import write_sample
+from worker.schema import migrate as migrate_schema
+from worker.settings import read_settings
+
+DEMO_USERS, DEMO_POSTS = 3_000, 20_000
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to the newest schema. Safe to run again, and by several releases at once."""
+    settings = start()
+
+    async def main() -> None:
+        async with open_resources(settings, schema=False) as resources:
+            revision = await migrate_schema(resources.database.engine)
+        err.print(f"schema is at {revision}")
+
+    run_async(main())
+
+
+@click.command()
+def check() -> None:
+    """Validate settings, database, Redis, schema and pool size.
+
+    Starts nothing. Ends non-zero if something fails.
+    """
+    findings = run_async(examine(start()))
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what}: {finding.says}")
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+@click.command()
+@click.option("--burst", is_flag=True, help="Stop when no run is queued any more.")
+def worker(burst: bool) -> None:  # noqa: FBT001 - click passes options by name
+    """Work on runs until SIGTERM or Ctrl-C; unfinished runs go back and are continued by the next worker."""
+    settings = start(quiet=False)
+
+    async def main() -> None:
+        async with open_resources(settings, redis=True) as resources:
+            await run_worker(resources, burst=burst)
+
+    run_async(main())
+
+
+@click.command()
+def demo() -> None:
+    """Show the main job: embedded services, a sample dump, its import, a leaderboard and the receipt.
+
+    Everything happens in a temporary folder that is removed; other databases are not touched.
+    """
+    start()
+    with tempfile.TemporaryDirectory(prefix="headrace-demo-") as folder:
+        run_async(_demo(Path(folder)))
+
+
+async def _demo(folder: Path) -> None:
+    settings = read_settings().model_copy(
+        update={"home": folder / "home", "database_url": None, "redis_url": None}
+    )
+    err.print("starting an embedded PostgreSQL and Redis, and migrating ...")
+    async with open_resources(settings, redis=True) as resources:
+        counts = write_sample(folder / "dump", users=DEMO_USERS, posts=DEMO_POSTS, seed=1, dirty=True)
+        err.print(f"wrote a sample dump with some dirty rows: {counts}")
+        request = ImportDump(urls=(str(folder / "dump"),), site="demo")
+        run_id = await resources.client.enqueue(request)
+        async with working(resources):
+            run = await follow(resources, run_id)
+        async with resources.database.reading() as session:
+            rows = await leaderboard(session, "demo", 10)
+    show_authors(rows)
+    show_receipt(run)
+    out.print("Nothing is left running. Next: [bold]headrace import PATH --site NAME --wait --with-worker[/]")

@@ -1,0 +1,59 @@
+"""Following a run to its end: a bar in a terminal, silence elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from models.run import FINISHED, family
+from worker.cli.app import err
+from worker.cli.tables import run_document
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from worker.resources import Resources
+
+LOOK_EVERY_SECONDS = 0.2
+
+
+async def follow(resources: Resources, run_id: UUID) -> dict[str, Any]:
+    """Wait until a run and the runs that follow from it have ended; give the run's document."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rows]:,} rows  {task.fields[rate]:,.0f} rows/s"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
+        task = bar.add_task("queued", rows=0, rate=0.0, total=None)
+        while True:
+            document = await run_document(resources, run_id)
+            rows, seconds = document["read"], document["seconds"]
+            bar.update(
+                task,
+                description=f"{document['job']} {document['state']}",
+                completed=document["progress"]["bytes_done"],
+                total=document["progress"]["bytes_total"] or None,
+                rows=rows,
+                rate=rows / seconds if seconds else 0.0,
+            )
+            if document["state"] in FINISHED and await _all_finished(resources, run_id):
+                return document
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+async def _all_finished(resources: Resources, run_id: UUID) -> bool:
+    async with resources.database.reading() as session:
+        return all(state in FINISHED for state in await family(session, run_id))

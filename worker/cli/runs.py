@@ -1,0 +1,105 @@
+"""Commands that look at the ledger: runs and run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobs.errors import InputError
+from models.reject import rejects_by_rule, rejects_of
+from models.run import State, find_runs, list_runs
+from worker.cli.app import json_option, out, print_json, run_async, start
+from worker.cli.tables import document_of, show_receipt, show_runs
+from worker.resources import open_resources
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from models.run import Run
+    from worker.settings import Settings
+
+REJECTS_SHOWN = 10
+RAW_BYTES_SHOWN = 120
+
+
+@click.command()
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only runs in this state.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many."
+)
+@json_option
+def runs(*, state: str | None, limit: int, as_json: bool) -> None:
+    """List the newest runs."""
+    documents = run_async(_runs(start(), State(state) if state else None, limit))
+    if as_json:
+        print_json(documents)
+    else:
+        show_runs(documents)
+
+
+async def _runs(settings: Settings, state: State | None, limit: int) -> list[dict[str, Any]]:
+    async with open_resources(settings) as resources, resources.database.reading() as session:
+        return [document_of(run) for run in await list_runs(session, state, limit)]
+
+
+@click.command()
+@click.argument("run_id", metavar="ID")
+@json_option
+def run(*, run_id: str, as_json: bool) -> None:
+    """Show one run: state, progress, receipt, rejects by rule. The first digits of ID are enough."""
+    document = run_async(_run(start(), run_id))
+    if as_json:
+        print_json(document)
+        return
+    show_receipt(document)
+    if document["error"]:
+        out.print(f"error: {document['error']}", markup=False)
+    if document["result"]:
+        out.print(f"result: {document['result']}", markup=False)
+    for rule, number in document["rejects_by_rule"].items():
+        out.print(f"{number:,} rejected by rule {rule}", markup=False)
+    for reject in document["rejects"]:
+        out.print(
+            f"{reject['source']} at byte {reject['position']}: {reject['rule']}: {reject['reason']}",
+            markup=False,
+        )
+        out.print(f"    {reject['raw']}", markup=False)
+
+
+async def _run(settings: Settings, prefix: str) -> dict[str, Any]:
+    async with open_resources(settings) as resources, resources.database.reading() as session:
+        found = await find_run(session, prefix)
+        await found.awaitable_attrs.receipts
+        document = document_of(found)
+        document["rejects_by_rule"] = await rejects_by_rule(session, found.id)
+        document["rejects"] = [
+            {
+                "entity": reject.entity,
+                "source": reject.source,
+                "position": reject.position,
+                "rule": reject.rule,
+                "reason": reject.reason,
+                "raw": repr((await reject.awaitable_attrs.raw)[:RAW_BYTES_SHOWN])[2:-1],
+            }
+            for reject in await rejects_of(session, found.id, REJECTS_SHOWN)
+        ]
+        return document
+
+
+async def find_run(session: AsyncSession, prefix: str) -> Run:
+    """Find the run whose id begins so.
+
+    Raises:
+        InputError: there is none, or more than one.
+
+    """
+    try:
+        found = await find_runs(session, prefix)
+    except ValueError:
+        found = []
+    if not found:
+        raise InputError(f"no run {prefix!r}; `headrace runs` lists them")
+    if len(found) > 1:
+        raise InputError(f"several runs begin with {prefix!r}; give more digits")
+    return found[0]

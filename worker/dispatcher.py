@@ -1,0 +1,49 @@
+"""The dispatcher: rings for queued runs that Redis does not know, takes back runs of silent workers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.client import ring
+from models.run import due_runs, take_back_expired
+
+if TYPE_CHECKING:
+    from worker.resources import Resources
+
+log = structlog.get_logger("headrace.dispatcher")
+
+EVERY_SECONDS = 1.0
+RUNS_AT_ONCE = 1_000
+
+
+async def dispatch(resources: Resources) -> int:
+    """Do one round; return how many bells were rung."""
+    redis = resources.redis
+    if redis is None:
+        return 0
+    async with resources.database.writing.begin() as session:
+        for run_id in await take_back_expired(session):
+            log.warning("run.taken_back", run_id=str(run_id))
+        due = await due_runs(session, RUNS_AT_ONCE)
+    if not due:
+        return 0
+    scores = await redis.zmscore(redis.default_queue_name, [str(run_id) for run_id, _ in due])
+    missing = [run for run, score in zip(due, scores, strict=True) if score is None]
+    for run_id, job in missing:
+        await ring(redis, run_id, job)
+    return len(missing)
+
+
+async def keep_dispatching(resources: Resources) -> None:
+    """Dispatch again and again; a database or Redis that is away is tried again in the next round."""
+    while True:
+        try:
+            await dispatch(resources)
+        except (OSError, SQLAlchemyError, RedisError) as error:
+            log.warning("dispatch.failed", error=type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS)

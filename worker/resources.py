@@ -1,0 +1,112 @@
+"""What a process opens once and closes in reverse: embedded services, database, Redis, client."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from redis.exceptions import RedisError
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.client import JobClient, open_redis
+from models.database import open_database
+from worker.embedded import embedded_services
+from worker.schema import check_schema, current, head, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from arq.connections import ArqRedis
+
+    from models.database import Database
+    from worker.settings import Settings
+
+
+class ServiceError(Exception):
+    """A service cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything a command or a worker works with."""
+
+    settings: Settings
+    database: Database
+    redis: ArqRedis | None
+    client: JobClient
+
+
+@asynccontextmanager
+async def open_resources(
+    settings: Settings, *, redis: bool = False, schema: bool = True
+) -> AsyncIterator[Resources]:
+    """Open the database and, if asked for, Redis; start those that are embedded.
+
+    The embedded database is migrated on the way: nobody else looks after it.
+
+    Raises:
+        ServiceError: a service does not answer; one line that names it without its password.
+        SchemaError: `schema` is asked for and the database is not migrated.
+
+    """
+    own_database, own_redis = settings.database_url is None, settings.redis_url is None and redis
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(
+            embedded_services(settings.home, postgres=own_database, redis=own_redis)
+        )
+        database = await stack.enter_async_context(
+            open_database(
+                settings.database_url or services.database_url or "",
+                pool_size=settings.connections,
+                application="headrace",
+            )
+        )
+        await check_database(database, migrated=own_database, schema=schema)
+        arq = await connect_redis(settings, settings.redis_url or services.redis_url) if redis else None
+        if arq is not None:
+            stack.push_async_callback(arq.aclose, close_connection_pool=True)
+        client = JobClient(database.writing, arq)
+        stack.push_async_callback(client.wait_for_bells)
+        yield Resources(settings, database, arq, client)
+
+
+async def check_database(database: Database, *, migrated: bool, schema: bool) -> None:
+    """See that the database answers and has the schema; bring it there first if it is ours (`migrated`).
+
+    Raises:
+        ServiceError: it does not answer.
+        SchemaError: it is not migrated.
+
+    """
+    where = database.engine.url.render_as_string(hide_password=True)
+    try:
+        if migrated and await current(database.engine) != head():
+            await migrate(database.engine)
+        if schema:
+            await check_schema(database.engine)
+        else:
+            await current(database.engine)
+    except (OSError, TimeoutError, SQLAlchemyError) as error:
+        raise ServiceError(f"the database {where} cannot be used: {_reason(error)}") from error
+
+
+async def connect_redis(settings: Settings, url: str | None) -> ArqRedis:
+    """Connect to Redis.
+
+    Raises:
+        ServiceError: it does not answer.
+
+    """
+    try:
+        return await open_redis(url or "", settings.queue)
+    except (OSError, TimeoutError, RedisError) as error:
+        where = make_url(url or "").render_as_string(hide_password=True)
+        raise ServiceError(f"Redis at {where} cannot be used: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Say in one line why a service cannot be reached."""
+    inner = getattr(error, "orig", None) or error
+    return (str(inner).strip() or type(inner).__name__).splitlines()[0]

@@ -1,0 +1,46 @@
+"""Whether and when a failed attempt is followed by another."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from jobs.errors import InputError
+from worker.outcomes import Failed, Retry
+
+if TYPE_CHECKING:
+    from jobs.registry import Job
+
+NEVER_RETRIED = (InputError, ValidationError)
+FIRST_DELAY_SECONDS = 2.0
+LONGEST_DELAY_SECONDS = 600.0
+
+
+def delay_seconds(failures: int) -> float:
+    """Give the pause after so many failures: doubling from 2 s to 10 min, with jitter from half to whole."""
+    pause = min(FIRST_DELAY_SECONDS * 2.0 ** (failures - 1), LONGEST_DELAY_SECONDS)
+    return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
+
+
+def judge(error: Exception, job: Job, failures: int) -> Failed | Retry:
+    """Decide what follows an attempt that failed; `failures` counts the earlier ones."""
+    if isinstance(error, NEVER_RETRIED):
+        return Failed(describe(error))
+    if failures + 1 >= job.tries:
+        return Failed(f"{describe(error)} (given up after {failures + 1} tries)")
+    return Retry(describe(error), delay_seconds(failures + 1))
+
+
+def describe(error: Exception) -> str:
+    """Put an error into one line, without the values of a statement's parameters."""
+    if isinstance(error, ValidationError):
+        problems = (f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors(include_input=False))
+        return f"unreadable request: {'; '.join(problems)}"
+    if isinstance(error, TimeoutError) and not str(error):
+        return "the job took longer than its timeout"
+    text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+    line = " ".join(text.split())
+    return line if isinstance(error, InputError) else f"{type(error).__name__}: {line}".removesuffix(": ")

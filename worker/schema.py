@@ -1,0 +1,82 @@
+"""The database schema: bring it up to date, and say how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from models import Base
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+class SchemaError(Exception):
+    """The database's schema does not fit this version of Headrace."""
+
+
+def _config(connection: Connection | None = None) -> Config:
+    # An installed wheel carries the migrations inside the package, a checkout beside it.
+    inside = Path(__file__).parent / "migrations"
+    folder = inside if inside.is_dir() else Path(__file__).parent.parent / "alembic"
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str:
+    """Name the newest revision that this version knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+async def current(engine: AsyncEngine) -> str | None:
+    """Name the revision that the database is at; None means that it was never migrated."""
+    async with engine.connect() as connection:
+        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+async def migrate(engine: AsyncEngine, revision: str = "head") -> str | None:
+    """Bring the database to a revision, in one transaction where the database can; also inside a loop."""
+    async with engine.begin() as connection:
+        move = command.downgrade if revision == "base" else command.upgrade
+        await connection.run_sync(lambda sync: move(_config(sync), revision))
+    return await current(engine)
+
+
+async def check_schema(engine: AsyncEngine) -> str:
+    """Give the database's revision.
+
+    A revision that is not known here belongs to a newer version, whose migrations keep old workers working
+    during a rolling deploy.
+
+    Raises:
+        SchemaError: the schema is missing or older than this version needs.
+
+    """
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    at = await current(engine)
+    if at is None:
+        raise SchemaError("the database has no Headrace tables yet; run `headrace migrate`")
+    if at in known and at != head():
+        raise SchemaError(f"the schema is at {at} and must be at {head()}; run `headrace migrate`")
+    return at
+
+
+async def differences(engine: AsyncEngine) -> list[str]:
+    """List what the models say and the migrated database does not, and the other way round."""
+
+    def compare(sync: Connection) -> list[str]:
+        context = MigrationContext.configure(sync, opts={"compare_type": True})
+        return [str(difference) for difference in compare_metadata(context, Base.metadata)]
+
+    async with engine.connect() as connection:
+        return await connection.run_sync(compare)

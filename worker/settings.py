@@ -1,0 +1,110 @@
+"""Settings: environment variables, read once, checked and frozen."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.database import async_url
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong."""
+
+
+def _database_url(url: str) -> str:
+    return async_url(url).render_as_string(hide_password=False)
+
+
+def _redis_url(url: str) -> str:
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("not a Redis URL; expected redis://, rediss:// or unix://")
+    return url
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"unknown time zone {name!r}; expected e.g. Europe/Paris") from error
+    return name
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+
+
+class Settings(BaseSettings):
+    """All settings with their defaults; a service whose URL is unset is embedded."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADRACE_", frozen=True, env_ignore_empty=True, populate_by_name=True)
+
+    database_url: DatabaseUrl | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL"))
+    redis_url: RedisUrl | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))
+    home: Path = Path(".headrace")
+    """Where the embedded services keep their data."""
+    concurrency: int = Field(default=4, ge=1, le=1000)
+    """Runs that one worker process works on at a time."""
+    pool_size: int | None = Field(default=None, ge=1, le=10_000)
+    """Database connections of one process; what the concurrency needs, unless set."""
+    batch_size: int = Field(default=1_000, ge=1, le=10_000)
+    """Records in one transaction."""
+    lease_seconds: float = Field(default=15.0, ge=1.0, le=3_600.0)
+    """How long a worker that has gone silent keeps its run."""
+    queue: str = "headrace"
+    """Name of the arq queue."""
+    time_zone: TimeZone = "UTC"
+    """The zone in which the schedule's hours are meant."""
+    keep_days: float = Field(default=30.0, gt=0)
+    """How long finished runs, their rejects and old ticks are kept."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "console", "json"] = "auto"
+
+    @property
+    def needed_pool_size(self) -> int:
+        """Connections that the concurrency needs: a batch and a reader or lease each, and two for upkeep."""
+        return 2 * self.concurrency + 2
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The schedule's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def connections(self) -> int:
+        """Connections in the pool."""
+        return self.pool_size or self.needed_pool_size
+
+
+def read_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: one line that names every wrong variable.
+
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(dict(problem)) for problem in error.errors())) from None
+
+
+def unknown_settings() -> list[str]:
+    """List HEADRACE_ variables that mean nothing here: misspelt, or of another version."""
+    known = {f"HEADRACE_{name}".upper() for name in Settings.model_fields}
+    known -= {"HEADRACE_DATABASE_URL", "HEADRACE_REDIS_URL"}
+    return sorted(name for name in os.environ if name.startswith("HEADRACE_") and name not in known)
+
+
+def _sentence(problem: dict[str, object]) -> str:
+    location = problem["loc"]
+    field = str(location[0] if isinstance(location, tuple) else location)
+    name = field if field.endswith("_URL") else f"HEADRACE_{field.upper()}"
+    shown = "" if field.endswith("_URL") else f" (got {problem['input']!r})"  # URLs may hold passwords
+    return f"{name}: {str(problem['msg']).removeprefix('Value error, ')}{shown}"
