@@ -88,9 +88,7 @@ class JobContext:
             "bytes_total": batch.bytes_total,
         }
         values = {name: value for name, value in progress.items() if value is not None}
-        if not await update_held(
-            batch.session, self.run_id, self.attempt, **(values or {"attempt": self.attempt})
-        ):
+        if not await update_held(batch.session, self.run_id, self.attempt, values):
             raise LeaseLostError
 
     async def _add_to_receipt(self, batch: Batch, entity: str, counts: Counter[str]) -> None:

@@ -136,7 +136,8 @@ async def leaderboard(session: AsyncSession, site: str | None, top: int) -> Sequ
     query = authors(site)
     by = {column.name: column for column in query.selected_columns}
     order = (by["total_score"].desc(), by["post_count"].desc(), by["site"], by["external_id"])
-    return (await session.execute(query.order_by(*order).limit(top))).mappings().all()
+    rows: Sequence[RowMapping] = (await session.execute(query.order_by(*order).limit(top))).mappings().all()
+    return rows
 
 
 async def mark_stale(session: AsyncSession, author_ids: Collection[int]) -> None:

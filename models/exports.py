@@ -73,6 +73,6 @@ async def _tags(session: AsyncSession, post_ids: Sequence[int]) -> dict[int, lis
         .order_by(post_tags.c.post_id, Tag.name)
     )
     names: dict[int, list[str]] = {}
-    for post_id, name in (await session.execute(query)).tuples():
+    for post_id, name in await session.execute(query):
         names.setdefault(post_id, []).append(name)
     return names

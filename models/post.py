@@ -72,7 +72,7 @@ Index(
 async def post_ids(session: AsyncSession, site: str, external_ids: Collection[str]) -> dict[str, int]:
     """Map the external ids that exist in a site to primary keys."""
     query = select(Post.external_id, Post.id).where(Post.site == site, Post.external_id.in_(external_ids))
-    return dict((await session.execute(query)).tuples().all()) if external_ids else {}
+    return {key: row_id for key, row_id in await session.execute(query)} if external_ids else {}
 
 
 async def link_authors(session: AsyncSession, site: str, limit: int) -> set[int]:
@@ -83,7 +83,7 @@ async def link_authors(session: AsyncSession, site: str, limit: int) -> set[int]
         .where(Post.site == site, UNLINKED_AUTHOR)
         .limit(limit)
     )
-    found = (await session.execute(query)).tuples().all()
+    found = (await session.execute(query)).all()
     if found:
         await session.execute(update(Post), [{"id": post, "author_id": author} for post, author in found])
     return {author for _, author in found}
@@ -98,7 +98,7 @@ async def link_parents(session: AsyncSession, site: str, limit: int) -> int:
         .where(Post.site == site, UNLINKED_PARENT)
         .limit(limit)
     )
-    found = (await session.execute(query)).tuples().all()
+    found = (await session.execute(query)).all()
     if found:
         await session.execute(update(Post), [{"id": child, "parent_id": above} for child, above in found])
     return len(found)

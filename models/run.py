@@ -29,7 +29,7 @@ from models.dialect import insert_missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Row
     from sqlalchemy.ext.asyncio import AsyncSession
 
 
@@ -141,9 +141,9 @@ async def is_held(session: AsyncSession, run_id: UUID, attempt: int) -> bool:
     return await session.scalar(select(Run.id).where(held(run_id, attempt))) is not None
 
 
-async def update_held(session: AsyncSession, run_id: UUID, attempt: int, **values: Any) -> bool:
+async def update_held(session: AsyncSession, run_id: UUID, attempt: int, values: dict[str, Any]) -> bool:
     """Change the run if this attempt still holds it; False means that the fence is closed."""
-    statement = update(Run).where(held(run_id, attempt)).values(**values)
+    statement = update(Run).where(held(run_id, attempt)).values(values or {"attempt": attempt})
     done = await session.execute(statement.execution_options(synchronize_session=False))
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
@@ -192,7 +192,7 @@ async def delete_finished(session: AsyncSession, keep_days: float, limit: int) -
     return len(ids)
 
 
-async def due_runs(session: AsyncSession, limit: int) -> Sequence[tuple[UUID, str]]:
+async def due_runs(session: AsyncSession, limit: int) -> Sequence[Row[UUID, str]]:
     """List queued runs whose time has come, the longest waiting first, as (id, job)."""
     query = (
         select(Run.id, Run.job)
@@ -200,4 +200,4 @@ async def due_runs(session: AsyncSession, limit: int) -> Sequence[tuple[UUID, st
         .order_by(Run.run_at)
         .limit(limit)
     )
-    return (await session.execute(query)).tuples().all()
+    return (await session.execute(query)).all()

@@ -35,7 +35,7 @@ class Tag(Base):
 async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
     """Map tag names that exist to primary keys."""
     query = select(Tag.name, Tag.id).where(Tag.name.in_(names))
-    return dict((await session.execute(query)).tuples().all()) if names else {}
+    return {key: row_id for key, row_id in await session.execute(query)} if names else {}
 
 
 async def ensure_tags(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
@@ -56,7 +56,7 @@ async def linked_tags(session: AsyncSession, post_ids: Collection[int]) -> dict[
     links: dict[int, set[int]] = {}
     if post_ids:
         query = select(post_tags.c.post_id, post_tags.c.tag_id).where(post_tags.c.post_id.in_(post_ids))
-        for post_id, tag_id in (await session.execute(query)).tuples():
+        for post_id, tag_id in await session.execute(query):
             links.setdefault(post_id, set()).add(tag_id)
     return links
 

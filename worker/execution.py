@@ -111,7 +111,7 @@ class Executor:
         until = now(self.resources.settings.lease_seconds)
         try:
             async with self.resources.database.writing.begin() as session:
-                return await update_held(session, run.id, run.attempt, lease_until=until)
+                return await update_held(session, run.id, run.attempt, {"lease_until": until})
         except (OSError, SQLAlchemyError) as error:
             # The fence protects the data; the job finds out by itself whether the database is gone.
             log.warning("lease.not_renewed", error=type(error).__name__)
@@ -122,8 +122,8 @@ class Executor:
             log.warning("run.lost")
             return
         async with self.resources.database.writing.begin() as session:
-            values = _ledger_values(outcome)
-            if not await update_held(session, run.id, run.attempt, lease_until=None, **values):
+            values = {"lease_until": None, **_ledger_values(outcome)}
+            if not await update_held(session, run.id, run.attempt, values):
                 log.warning("run.lost")
                 return
             if isinstance(outcome, Succeeded):

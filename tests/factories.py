@@ -1,0 +1,106 @@
+"""Makers of values and rows, with overrides."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from jobs.context import JobContext
+from jobs.requests import RefreshAuthorStats
+from jobs.sources.record import PostRecord, TagRecord, UserRecord
+from jobs.writers.add_all import write_posts, write_users
+from models import Database, Post, Run
+from models.run import claim
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from jobs.requests import Request
+    from worker.resources import Resources
+
+SITE = "tests"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def user(external_id: object, **overrides: Any) -> UserRecord:
+    """Make a user record."""
+    values = {"name": f"user {external_id}", "reputation": 1, "created_at": NOON} | overrides
+    return UserRecord(offset=0, end=1, raw=b"", external_id=str(external_id), **values)
+
+
+def post(external_id: object, author: object = None, **overrides: Any) -> PostRecord:
+    """Make a post record."""
+    values = {"created_at": NOON, "content": "one two three"} | overrides
+    key = None if author is None else str(author)
+    return PostRecord(
+        offset=0, end=1, raw=b"", external_id=str(external_id), author_external_id=key, **values
+    )
+
+
+def tag(name: str) -> TagRecord:
+    """Make a tag record."""
+    return TagRecord(offset=0, end=1, raw=b"", name=name)
+
+
+async def store(database: Database, *records: UserRecord | PostRecord, site: str = SITE) -> None:
+    """Write records as one committed batch each, users first."""
+    users = [record for record in records if isinstance(record, UserRecord)]
+    posts = [record for record in records if isinstance(record, PostRecord)]
+    async with database.writing.begin() as session:
+        await write_users(session, site, users)
+    async with database.writing.begin() as session:
+        await write_posts(session, site, posts)
+
+
+async def running(resources: Resources, request: Request | None = None, **overrides: Any) -> JobContext:
+    """Ask for a job, claim its run and give the context of its first attempt."""
+    run_id = await resources.client.enqueue(request or RefreshAuthorStats())
+    async with resources.database.writing.begin() as session:
+        run = await claim(session, run_id, "tests", 60)
+    assert run is not None
+    return JobContext(run_id=run.id, attempt=run.attempt, database=resources.database, **overrides)
+
+
+async def run_of(resources: Resources, run_id: Any) -> Run:
+    """Read a run with its receipts."""
+    async with resources.database.reading() as session:
+        run = await session.get_one(Run, run_id)
+        await run.awaitable_attrs.receipts
+        return run
+
+
+async def posts_of(database: Database, site: str = SITE) -> dict[str, Post]:
+    """Read all posts of a site, by external id."""
+    async with database.reading() as session:
+        rows = await session.scalars(select(Post).where(Post.site == site))
+        return {row.external_id: row for row in rows}
+
+
+def write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    """Write rows as JSON Lines."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def json_posts(how_many: int, authors: int = 7) -> list[dict[str, Any]]:
+    """Make posts as JSON Lines carry them."""
+    return [
+        {
+            "external_id": number,
+            "author_external_id": number % authors,
+            "content": f"text of post {number}",
+            "score": number % 11 - 3,
+            "created_at": (NOON + timedelta(hours=number)).isoformat(),
+            "tags": [f"tag-{number % 5}", "all"],
+        }
+        for number in range(how_many)
+    ]
+
+
+def json_users(how_many: int) -> list[dict[str, Any]]:
+    """Make users as JSON Lines carry them."""
+    return [{"external_id": number, "name": f"user {number}"} for number in range(how_many)]

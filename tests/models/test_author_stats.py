@@ -1,0 +1,161 @@
+"""Statistics equal what the posts say, at any time and under concurrent changes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select, update
+
+from models import AuthorStats, Database, StaleAuthor, User
+from models.author_stats import (
+    FIGURES,
+    authors,
+    drifted,
+    leaderboard,
+    mark_stale,
+    recompute,
+    take_stale,
+)
+from tests.conftest import both_databases
+from tests.factories import NOON, SITE, post, store, user
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobs.sources.record import PostRecord
+    from worker.resources import Resources
+
+
+def expected(posts: Sequence[PostRecord]) -> dict[str, Any]:
+    """Compute one author's figures in plain Python."""
+    scores = sorted((p.score for p in posts), reverse=True)
+    return {
+        "post_count": len(posts),
+        "total_score": sum(scores),
+        "mean_score": sum(scores) / len(scores),
+        "max_score": scores[0],
+        "h_index": max([h for h in range(len(scores) + 1) if sum(s >= h for s in scores) >= h]),
+        "word_count": sum(len((p.content or "").split()) for p in posts),
+        "active_days": len({p.created_at.date() for p in posts}),
+        "first_post_at": min(p.created_at for p in posts),
+        "last_post_at": max(p.created_at for p in posts),
+    }
+
+
+async def read(database: Database) -> dict[str, dict[str, Any]]:
+    async with database.reading() as session:
+        rows = (await session.execute(authors(SITE))).mappings()
+        return {row["external_id"]: {name: row[name] for name in FIGURES} for row in rows}
+
+
+async def refresh(database: Database) -> None:
+    async with database.writing.begin() as session:
+        await recompute(session, await take_stale(session, 1_000))
+
+
+def random_posts(seed: int) -> list[PostRecord]:
+    dice = random.Random(seed)
+    return [
+        post(
+            number,
+            dice.randrange(6),
+            score=dice.randint(-5, 12),
+            content=" ".join(["word"] * dice.randrange(30)),
+            created_at=NOON + timedelta(hours=dice.randrange(500)),
+        )
+        for number in range(120)
+    ]
+
+
+@both_databases
+async def test_figures_are_exact_before_and_after_a_refresh(resources: Resources) -> None:
+    posts = random_posts(1)
+    await store(resources.database, *map(user, range(8)), *posts)
+    by_author = {str(a): [p for p in posts if p.author_external_id == str(a)] for a in range(6)}
+    truth = {author: expected(own) for author, own in by_author.items()}
+    assert await read(resources.database) == truth  # every author is stale: computed while reading
+    await refresh(resources.database)
+    assert await read(resources.database) == truth  # now stored
+    async with resources.database.reading() as session:
+        assert await session.scalar(select(func.count()).select_from(StaleAuthor)) == 0
+        assert await drifted(session) == 0
+
+
+@both_databases
+async def test_a_post_that_changes_its_author_moves_the_figures_of_both(resources: Resources) -> None:
+    await store(resources.database, user(1), user(2), post("a", 1, score=5), post("b", 1, score=1))
+    await refresh(resources.database)
+    await store(resources.database, post("a", 2, score=5))
+    figures = await read(resources.database)
+    assert figures["1"]["total_score"] == 1
+    assert figures["2"]["total_score"] == 5
+    await refresh(resources.database)
+    assert await read(resources.database) == figures
+
+
+@both_databases
+async def test_an_author_who_loses_the_last_post_has_no_row(resources: Resources) -> None:
+    await store(resources.database, user(1), user(2), post("a", 1))
+    await refresh(resources.database)
+    await store(resources.database, post("a", 2))
+    await refresh(resources.database)
+    assert set(await read(resources.database)) == {"2"}
+
+
+@both_databases
+async def test_a_drift_is_counted(resources: Resources) -> None:
+    await store(resources.database, user(1), user(2), post("a", 1), post("b", 2))
+    await refresh(resources.database)
+    async with resources.database.writing.begin() as session:
+        await session.execute(update(AuthorStats).values(post_count=AuthorStats.post_count + 1))
+    async with resources.database.reading() as session:
+        assert await drifted(session) == 2
+
+
+async def test_a_mark_made_during_a_refresh_survives_it(resources: Resources) -> None:
+    database = resources.database
+    await store(database, user(1), post("a", 1, score=1))
+    async with database.reading() as session:
+        author = await session.scalar(select(User.id))
+    assert author is not None
+    async with database.writing.begin() as refreshing:
+        taken = await take_stale(refreshing, 10)
+        await recompute(refreshing, taken)
+
+        async def mark() -> None:
+            async with database.writing.begin() as marking:
+                await mark_stale(marking, [author])
+
+        waiting = asyncio.create_task(mark())
+        done, _ = await asyncio.wait([waiting], timeout=0.3)
+        assert not done  # the mark waits for the refresh that holds the author
+    await waiting
+    async with database.reading() as session:
+        assert (await session.scalars(select(StaleAuthor.author_id))).all() == [author]
+
+
+async def test_two_refreshers_never_take_the_same_author(resources: Resources) -> None:
+    database = resources.database
+    await store(database, *map(user, range(10)), *(post(n, n) for n in range(10)))
+    async with database.writing.begin() as one, database.writing.begin() as two:
+        first, second = await take_stale(one, 6), await take_stale(two, 6)
+    assert len(first) == 6
+    assert len(second) == 4
+    assert not set(first) & set(second)
+
+
+async def test_the_leaderboard_breaks_ties_the_same_way_each_time(resources: Resources) -> None:
+    await store(
+        resources.database,
+        *map(user, "abc"),
+        post(1, "b", score=4),
+        post(2, "a", score=4),
+        post(3, "c", score=2),
+        post(4, "c", score=2),
+    )
+    async with resources.database.reading() as session:
+        rows = await leaderboard(session, SITE, 3)
+    assert [row["external_id"] for row in rows] == ["c", "a", "b"]

@@ -1,0 +1,106 @@
+"""URLs, sessions and column types behave the same everywhere."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from models import Tag, User
+from models.base import UtcDateTime
+from models.clock import now
+from models.database import async_url
+from models.dialect import Fault, fault_of, reserve_ids
+from models.tag import ensure_tags
+from tests.conftest import both_databases
+from tests.factories import SITE, store, user
+
+if TYPE_CHECKING:
+    from worker.resources import Resources
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("postgresql://u@h/d", "postgresql+asyncpg"),
+        ("postgres://u@h/d", "postgresql+asyncpg"),
+        ("sqlite:///x.db", "sqlite+aiosqlite"),
+        ("mysql://u@h/d", "mysql+aiomysql"),
+        ("mysql+asyncmy://u@h/d", "mysql+asyncmy"),
+    ],
+)
+def test_plain_urls_mean_the_asynchronous_driver(given: str, driver: str) -> None:
+    assert async_url(given).drivername == driver
+
+
+@pytest.mark.parametrize("given", ["oracle://u@h/d", "postgresql+psycopg2://u@h/d", "nonsense", ""])
+def test_other_urls_are_refused(given: str) -> None:
+    with pytest.raises(ValueError, match="database"):
+        async_url(given)
+
+
+@both_databases
+async def test_times_come_back_aware_and_in_utc(resources: Resources) -> None:
+    there = datetime(2026, 7, 1, 14, 30, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
+    await store(resources.database, user(1, created_at=there))
+    async with resources.database.reading() as session:
+        back = await session.scalar(select(User.created_at))
+    assert back == there
+    assert back.tzinfo is UTC
+
+
+@both_databases
+async def test_a_naive_time_is_refused(resources: Resources) -> None:
+    with pytest.raises(StatementError, match="naive"):
+        await store(resources.database, user(1, created_at=datetime(2026, 1, 1)))  # noqa: DTZ001
+
+
+@both_databases
+async def test_the_database_clock_counts_seconds(resources: Resources) -> None:
+    async with resources.database.reading() as session:
+        early, late = (await session.execute(select(now(), now(90.5)))).one()
+    assert timedelta(seconds=90) < late - early < timedelta(seconds=91)
+    assert abs(datetime.now(UTC) - early) < timedelta(seconds=5)
+
+
+@both_databases
+async def test_a_reading_session_cannot_write_on_postgresql_and_sees_one_snapshot(
+    resources: Resources, backend: str
+) -> None:
+    async with resources.database.reading() as session:
+        assert (await session.scalars(select(Tag.name))).all() == []
+        async with resources.database.writing.begin() as other:
+            await ensure_tags(other, {"late"})
+        assert (await session.scalars(select(Tag.name))).all() == []
+        if backend == "postgresql":
+            with pytest.raises(DBAPIError, match="read-only"):
+                await session.execute(insert(Tag).values(name="x"))
+
+
+@both_databases
+async def test_reserved_keys_are_free_and_distinct(resources: Resources) -> None:
+    await store(resources.database, user(1), user(2))
+    async with resources.database.writing.begin() as session:
+        taken = set((await session.scalars(select(User.id))).all())
+        keys = await reserve_ids(session, User.__table__, 5)
+    assert len({*keys} - taken) == 5
+
+
+@both_databases
+async def test_database_errors_are_told_apart(resources: Resources) -> None:
+    async def fault(**values: object) -> Fault:
+        with pytest.raises(DBAPIError) as caught:
+            async with resources.database.writing.begin() as session:
+                await session.execute(insert(User).values({"site": SITE, "reputation": 0} | values))
+        return fault_of(caught.value)
+
+    await store(resources.database, user("1"))
+    assert await fault(external_id="1") is Fault.CONFLICT
+    assert await fault(external_id=None) is Fault.ROW
+
+
+def test_the_utc_type_is_cached() -> None:
+    assert UtcDateTime.cache_ok
