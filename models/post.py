@@ -72,7 +72,7 @@ Index(
 async def post_ids(session: AsyncSession, site: str, external_ids: Collection[str]) -> dict[str, int]:
     """Map the external ids that exist in a site to primary keys."""
     query = select(Post.external_id, Post.id).where(Post.site == site, Post.external_id.in_(external_ids))
-    return {key: row_id for key, row_id in await session.execute(query)} if external_ids else {}
+    return dict((await session.execute(query)).all()) if external_ids else {}
 
 
 async def link_authors(session: AsyncSession, site: str, limit: int) -> set[int]:

@@ -48,4 +48,4 @@ async def rejects_of(session: AsyncSession, run_id: UUID, limit: int) -> Sequenc
 async def rejects_by_rule(session: AsyncSession, run_id: UUID) -> dict[str, int]:
     """Count a run's rejects by rule."""
     query = select(Reject.rule, func.count()).where(Reject.run_id == run_id).group_by(Reject.rule)
-    return {rule: number for rule, number in await session.execute(query.order_by(Reject.rule))}
+    return dict((await session.execute(query.order_by(Reject.rule))).all())

@@ -35,7 +35,7 @@ class Tag(Base):
 async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
     """Map tag names that exist to primary keys."""
     query = select(Tag.name, Tag.id).where(Tag.name.in_(names))
-    return {key: row_id for key, row_id in await session.execute(query)} if names else {}
+    return dict((await session.execute(query)).all()) if names else {}
 
 
 async def ensure_tags(session: AsyncSession, names: Collection[str]) -> dict[str, int]:

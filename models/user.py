@@ -38,4 +38,4 @@ class User(Base):
 async def user_ids(session: AsyncSession, site: str, external_ids: Collection[str]) -> dict[str, int]:
     """Map the external ids that exist in a site to primary keys."""
     query = select(User.external_id, User.id).where(User.site == site, User.external_id.in_(external_ids))
-    return {key: row_id for key, row_id in await session.execute(query)} if external_ids else {}
+    return dict((await session.execute(query)).all()) if external_ids else {}

@@ -28,13 +28,13 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 def user(external_id: object, **overrides: Any) -> UserRecord:
     """Make a user record."""
-    values = {"name": f"user {external_id}", "reputation": 1, "created_at": NOON} | overrides
+    values: dict[str, Any] = {"name": f"user {external_id}", "reputation": 1, "created_at": NOON} | overrides
     return UserRecord(offset=0, end=1, raw=b"", external_id=str(external_id), **values)
 
 
 def post(external_id: object, author: object = None, **overrides: Any) -> PostRecord:
     """Make a post record."""
-    values = {"created_at": NOON, "content": "one two three"} | overrides
+    values: dict[str, Any] = {"created_at": NOON, "content": "one two three"} | overrides
     key = None if author is None else str(author)
     return PostRecord(
         offset=0, end=1, raw=b"", external_id=str(external_id), author_external_id=key, **values

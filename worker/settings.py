@@ -43,7 +43,9 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 class Settings(BaseSettings):
     """All settings with their defaults; a service whose URL is unset is embedded."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADRACE_", frozen=True, env_ignore_empty=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HEADRACE_", frozen=True, env_ignore_empty=True, populate_by_name=True
+    )
 
     database_url: DatabaseUrl | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL"))
     redis_url: RedisUrl | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))

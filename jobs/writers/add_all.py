@@ -28,24 +28,33 @@ MARKUP = re.compile(r"<[^>]*>")
 class Merge(Generic[Row]):
     """Holds records against the stored rows of one table, by external id, and counts what it finds."""
 
-    def __init__(self, model: type[Row], site: str, rows: dict[str, Row]) -> None:
+    def __init__(
+        self, model: type[Row], site: str, rows: dict[str, Row], free_ids: Sequence[int | None]
+    ) -> None:
         self.model: type[Row] = model
         self.site = site
         self.rows: dict[str, Row] = rows
+        self.free_ids = iter(free_ids)
         self.new: list[Row] = []
         self.written = Written()
 
     @classmethod
     async def of(cls, session: AsyncSession, model: type[Row], site: str, keys: Iterable[str]) -> Merge[Row]:
-        """Load the rows of a site that have one of these external ids."""
-        query = select(model).where(model.site == site, model.external_id.in_(set(keys)))
-        return cls(model, site, {row.external_id: row for row in await session.scalars(query)})
+        """Load the rows of a site that have one of these external ids, and take keys for the others."""
+        wanted = set(keys)
+        query = select(model).where(model.site == site, model.external_id.in_(wanted))
+        rows = {row.external_id: row for row in await session.scalars(query)}
+        free_ids = await reserve_ids(session, model.__table__, len(wanted) - len(rows))
+        return cls(model, site, rows, free_ids)
 
     def put(self, key: str, values: Mapping[str, Any], *, changed: bool = False) -> bool:
         """Take one record's values; False means that the row has them already."""
         row = self.rows.get(key)
         if row is None:
             row = self.rows[key] = self.model(site=self.site, external_id=key, **values)
+            row_id = next(self.free_ids)
+            if row_id is not None:
+                row.id = row_id
             self.new.append(row)
             self.written.inserted += 1
             return True
@@ -59,13 +68,8 @@ class Merge(Generic[Row]):
         return False
 
     async def flush(self, session: AsyncSession) -> None:
-        """Write the changes, and the new rows with keys taken beforehand: one pipelined insert."""
-        if self.new:
-            ids = await reserve_ids(session, self.model.__table__, len(self.new))
-            for row, key in zip(self.new, ids, strict=True):
-                if key is not None:
-                    row.id = key
-            session.add_all(self.new)
+        """Write the changes, and the new rows in the order of their records: one pipelined insert."""
+        session.add_all(self.new)
         await session.flush()
 
 
@@ -95,7 +99,7 @@ async def write_tags(session: AsyncSession, _site: str, records: Sequence[TagRec
 async def write_posts(session: AsyncSession, site: str, records: Sequence[PostRecord]) -> Written:
     """Insert new posts, update changed ones, link tags, and mark every author whose figures change.
 
-    Authors and parents that are not there yet stay unlinked; the import links them when it ends.
+    Authors and parents that come later stay unlinked; the import links them when it ends.
     """
     authors = await user_ids(session, site, {r.author_external_id for r in records if r.author_external_id})
     parents = await post_ids(session, site, {r.parent_external_id for r in records if r.parent_external_id})
@@ -113,6 +117,7 @@ async def write_posts(session: AsyncSession, site: str, records: Sequence[PostRe
         values = _post_values(record, authors, parents)
         if merge.put(record.external_id, values, changed=retagged):
             stale |= {old_author, values["author_id"]}
+        parents[record.external_id] = merge.rows[record.external_id].id
     await merge.flush(session)
     await _store_links(session, links, {merge.rows[key].id: wanted for key, wanted in tagged.items()})
     await mark_stale(session, {author for author in stale if author is not None})

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Standard output carries answers; everything else that a person may want to see goes to standard error.
-out = Console(highlight=False, soft_wrap=True)
+PIPE_WIDTH = 160  # columns of a table that is not shown in a terminal
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 json_option = click.option(

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.box import SIMPLE
 from rich.table import Table
 
 from jobs.requests import RebuildAuthorStats, RefreshAuthorStats
@@ -83,7 +84,7 @@ async def _authors(settings: Settings, site: str | None, top: int) -> Sequence[R
 
 def show_authors(rows: Sequence[RowMapping]) -> None:
     """Print a leaderboard."""
-    table = Table(title="authors by total score")
+    table = Table(box=SIMPLE, title="authors by total score")
     columns = ("name", "posts", "score", "mean", "best", "h-index", "words", "days", "first", "last")
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from jobs.context import COUNTS
@@ -68,7 +69,7 @@ async def run_document(resources: Resources, run_id: UUID) -> dict[str, Any]:
 
 def show_receipt(document: dict[str, Any]) -> None:
     """Print a run's counts, an entity a line, and what came of it."""
-    table = Table(title=f"run {document['run_id']} · {document['job']} · {document['state']}")
+    table = Table(box=SIMPLE, title=f"run {document['run_id']} · {document['job']} · {document['state']}")
     table.add_column("entity")
     for name in COUNTS:
         table.add_column(shown_name(name), justify="right")
@@ -87,7 +88,7 @@ def show_receipt(document: dict[str, Any]) -> None:
 
 def show_runs(documents: Sequence[dict[str, Any]]) -> None:
     """Print runs, a line each, the newest first."""
-    table = Table()
+    table = Table(box=SIMPLE)
     for column in ("run", "job", "state", "attempt", "read", "rejected", "seconds", "created", "error"):
         table.add_column(column, overflow="fold")
     for d in documents:

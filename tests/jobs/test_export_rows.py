@@ -1,0 +1,142 @@
+"""Exports: every row once, whole files or none, and readable as an import."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobs import export_rows as exporting
+from jobs.export_rows import export_rows
+from jobs.requests import ExportRows, ImportPosts
+from models.exports import EXPORTS
+from tests.conftest import both_databases
+from tests.factories import NOON, SITE, post, run_of, running, store, user
+from worker.execution import Executor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from worker.resources import Resources
+
+
+@pytest.fixture
+def small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "ROWS_PER_PARTITION", 7)
+
+
+async def export(resources: Resources, path: Path, entity: Any, **more: Any) -> dict[str, Any]:
+    return await export_rows(
+        await running(resources), ExportRows(entity=entity, path=str(path), **({"site": SITE} | more))
+    )
+
+
+async def fill(resources: Resources) -> None:
+    await store(
+        resources.database,
+        *(user(n, email=f"u{n}@example.org") for n in range(5)),
+        *(
+            post(n, n % 5, score=n, content=f'line\nbreak, "{n}"', title=None, tags=("b", "a"))
+            for n in range(30)
+        ),
+    )
+    await store(resources.database, post("elsewhere"), site="other")
+
+
+@both_databases
+@pytest.mark.usefixtures("small_partitions")
+async def test_posts_are_exported_once_each_with_their_tags(resources: Resources, tmp_path: Path) -> None:
+    await fill(resources)
+    path = tmp_path / "posts.jsonl"
+    result = await export(resources, path, "posts")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert result == {"rows": 30, "bytes": path.stat().st_size, "path": str(path)}
+    assert [row["external_id"] for row in rows] == [str(n) for n in range(30)]
+    assert rows[3] == {
+        "site": SITE,
+        "external_id": "3",
+        "author_external_id": "3",
+        "author_name": None,
+        "parent_external_id": None,
+        "kind": "post",
+        "title": None,
+        "content": 'line\nbreak, "3"',
+        "score": 3,
+        "created_at": "2026-01-01T12:00:00Z",
+        "tags": ["a", "b"],
+    }
+
+
+@both_databases
+async def test_authors_are_exported_with_exact_figures(resources: Resources, tmp_path: Path) -> None:
+    await fill(resources)
+    path = tmp_path / "authors.jsonl"
+    await export(resources, path, "authors")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert set(rows[0]) == set(EXPORTS["authors"])
+    assert [(row["external_id"], row["post_count"], row["total_score"]) for row in rows] == [
+        (str(n), 6, 6 * n + 75) for n in range(5)
+    ]
+    assert datetime.fromisoformat(rows[0]["first_post_at"]) == NOON.astimezone(UTC)
+
+
+@both_databases
+async def test_csv_quotes_what_must_be_quoted(resources: Resources, tmp_path: Path) -> None:
+    await fill(resources)
+    path = tmp_path / "posts.csv"
+    await export(resources, path, "posts", format="csv", site=None)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 31
+    assert tuple(rows[0]) == EXPORTS["posts"]
+    assert rows[4]["content"] == 'line\nbreak, "4"'
+    assert rows[4]["tags"] == "a|b"
+
+
+@both_databases
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+async def test_an_export_can_be_imported_again_and_changes_nothing(
+    resources: Resources, tmp_path: Path, format_: str
+) -> None:
+    await fill(resources)
+    path = tmp_path / f"posts.{format_}"
+    await export(resources, path, "posts", format=format_)
+    run_id = await resources.client.enqueue(ImportPosts(url=str(path), site=SITE))
+    await Executor(resources).execute(run_id)
+    (receipt,) = (await run_of(resources, run_id)).receipts
+    assert (receipt.unchanged, receipt.records_read, receipt.unknown_fields) == (30, 30, {})
+
+
+async def test_a_failed_export_leaves_the_old_file_and_nothing_else(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(resources)
+    path = tmp_path / "posts.jsonl"
+    path.write_text("old")
+
+    def full(_rows: Any) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(exporting, "_jsonl", full)
+    with pytest.raises(Exception, match=r"posts\.jsonl: cannot be written \(No space left on device\)"):
+        await export(resources, path, "posts")
+    assert [file.name for file in tmp_path.iterdir()] == ["posts.jsonl"]
+    assert path.read_text() == "old"
+
+
+@both_databases
+async def test_users_and_tags_are_exported_with_the_columns_of_the_contract(
+    resources: Resources, tmp_path: Path
+) -> None:
+    await fill(resources)
+    await export(resources, tmp_path / "users.jsonl", "users")
+    await export(resources, tmp_path / "tags.jsonl", "tags")
+    first = json.loads((tmp_path / "users.jsonl").read_text().splitlines()[0])
+    assert list(first) == ["site", "external_id", "name", "email", "reputation", "created_at"]
+    assert [json.loads(line) for line in (tmp_path / "tags.jsonl").read_text().splitlines()] == [
+        {"name": "a"},
+        {"name": "b"},
+    ]

@@ -1,0 +1,211 @@
+"""The add_all writer: new rows inserted, changed rows updated, unchanged rows left alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import delete, event, func, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from jobs.errors import BatchConflictError
+from jobs.loading import link, write_or_bisect
+from jobs.writers.add_all import write_posts, write_tags, write_users
+from jobs.writers.registry import choose_writer
+from jobs.writers.written import Written
+from models import Post, StaleAuthor, Tag, User, post_tags
+from models.exports import partitions
+from tests.conftest import both_databases
+from tests.factories import SITE, post, posts_of, running, store, tag, user
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobs.sources.record import PostRecord
+    from worker.resources import Resources
+
+
+async def write(resources: Resources, *records: PostRecord) -> Written:
+    async with resources.database.writing.begin() as session:
+        return await write_posts(session, SITE, records)
+
+
+async def tags_of(resources: Resources) -> dict[str, list[str]]:
+    async with resources.database.reading() as session:
+        rows = [row async for part in partitions(session, "posts", SITE, 100) for row in part]
+        return {row["external_id"]: row["tags"] for row in rows}
+
+
+@both_databases
+async def test_a_second_load_of_the_same_records_changes_nothing(resources: Resources) -> None:
+    records = [post(n, 1, tags=("a", "b"), parent_external_id="0" if n else None) for n in range(5)]
+    await store(resources.database, user(1))
+    assert await write(resources, *records) == Written(inserted=5)
+    assert await write(resources, *records) == Written(unchanged=5)
+
+
+@both_databases
+async def test_a_changed_record_updates_its_row_alone(resources: Resources) -> None:
+    await store(resources.database, user(1), post("a", 1), post("b", 1))
+    written = await write(resources, post("a", 1, score=9), post("b", 1))
+    assert written == Written(updated=1, unchanged=1)
+    assert (await posts_of(resources.database))["a"].score == 9
+
+
+@both_databases
+async def test_tags_follow_the_record(resources: Resources) -> None:
+    await write(resources, post("a", tags=("x", "y")), post("b", tags=("x",)))
+    assert await write(resources, post("a", tags=("y", "z")), post("b", tags=("x",))) == Written(
+        updated=1, unchanged=1
+    )
+    assert await tags_of(resources) == {"a": ["y", "z"], "b": ["x"]}
+
+
+@both_databases
+async def test_a_record_twice_in_a_batch_ends_as_its_last_version(resources: Resources) -> None:
+    written = await write(resources, post("a", tags=("x",)), post("a", score=3, tags=("y",)))
+    assert written == Written(inserted=1, updated=1)
+    assert (await posts_of(resources.database))["a"].score == 3
+    assert await tags_of(resources) == {"a": ["y"]}
+
+
+@both_databases
+async def test_posts_may_come_before_their_authors_and_parents(resources: Resources) -> None:
+    await write(resources, post("child", 1, parent_external_id="root", author_name="shown"))
+    await write(resources, post("root", 2))
+    context = await running(resources)
+    await link(context, SITE)
+    await store(resources.database, user(1), user(2))
+    await link(context, SITE)
+    posts = await posts_of(resources.database)
+    assert posts["child"].parent_id == posts["root"].id
+    assert posts["child"].author_name == "shown"
+    async with resources.database.reading() as session:
+        authors = {u.external_id: u.id for u in await session.scalars(select(User))}
+        stale = set((await session.scalars(select(StaleAuthor.author_id))).all())
+    assert {p.author_id for p in posts.values()} == set(authors.values()) == stale
+
+
+@both_databases
+async def test_a_deleted_owner_stays_null_with_the_name_kept(resources: Resources) -> None:
+    await write(resources, post("a", None, author_name="user22"))
+    await link(await running(resources), SITE)
+    kept = (await posts_of(resources.database))["a"]
+    assert (kept.author_id, kept.author_external_id, kept.author_name) == (None, None, "user22")
+
+
+@both_databases
+async def test_the_same_ids_on_two_sites_are_two_records(resources: Resources) -> None:
+    await store(resources.database, user(1), post("a", 1, score=1), site="one")
+    await store(resources.database, user(1), post("a", 1, score=2), site="two")
+    assert (await posts_of(resources.database, "one"))["a"].score == 1
+    assert (await posts_of(resources.database, "two"))["a"].score == 2
+
+
+@both_databases
+async def test_every_author_whose_posts_change_is_marked_stale(resources: Resources) -> None:
+    await store(resources.database, *map(user, (1, 2, 3)), post("a", 1), post("b", 2), post("c", 3))
+    async with resources.database.writing.begin() as session:
+        await session.execute(delete(StaleAuthor))
+    await write(resources, post("a", 1), post("b", 2, score=1), post("c", 1))
+    async with resources.database.reading() as session:
+        query = select(User.external_id).join(StaleAuthor, StaleAuthor.author_id == User.id)
+        assert set((await session.scalars(query)).all()) == {"1", "2", "3"}
+
+
+async def test_an_unchanged_batch_marks_nobody(resources: Resources) -> None:
+    await store(resources.database, user(1), post("a", 1))
+    async with resources.database.writing.begin() as session:
+        await session.execute(delete(StaleAuthor))
+    await write(resources, post("a", 1))
+    async with resources.database.reading() as session:
+        assert await session.scalar(select(func.count()).select_from(StaleAuthor)) == 0
+
+
+async def test_markup_is_not_counted_as_words(resources: Resources) -> None:
+    await write(resources, post("a", content="<p>one <b>two</b></p>\n<p class='x y'>three</p>"))
+    assert (await posts_of(resources.database))["a"].word_count == 3
+
+
+@both_databases
+async def test_tags_are_inserted_once(resources: Resources) -> None:
+    async with resources.database.writing.begin() as session:
+        assert await write_tags(session, SITE, [tag("a"), tag("b"), tag("a")]) == Written(
+            inserted=2, unchanged=1
+        )
+        assert await write_tags(session, SITE, [tag("a"), tag("A")]) == Written(inserted=1, unchanged=1)
+
+
+@both_databases
+@pytest.mark.parametrize("how_many", [10, 700])
+async def test_new_rows_leave_in_one_insert_per_table(resources: Resources, how_many: int) -> None:
+    statements: list[str] = []
+
+    def seen(_c: Any, _cur: Any, statement: str, *_rest: Any) -> None:
+        statements.append(statement)
+
+    event.listen(resources.database.engine.sync_engine, "before_cursor_execute", seen)
+    await write(resources, *(post(n, 1, tags=("a",), title=None if n % 2 else "t") for n in range(how_many)))
+    inserts = [s.split()[2] for s in statements if s.startswith("INSERT")]
+    assert sorted(inserts) == ["post_tags", "posts", "tags"]
+
+
+@both_databases
+async def test_records_that_the_database_refuses_stand_alone_and_the_rest_is_kept(
+    resources: Resources,
+) -> None:
+    records = [user(n, name="x" * 300 if n in {3, 7} else "ok") for n in range(9)]
+
+    async def picky(session: Any, site: str, part: Sequence[Any]) -> Written:
+        written = await write_users(session, site, part)
+        if any(len(record.name) > 255 for record in part):
+            # SQLite does not check lengths; both refuse a null in a key.
+            await session.execute(insert(User).values(site=None, external_id="x", reputation=0))
+        return written
+
+    async with resources.database.writing.begin() as session:
+        written, refused = await write_or_bisect(session, SITE, records, picky)
+    assert written == Written(inserted=7)
+    assert {bad.rule for bad in refused} == {"database"}
+    async with resources.database.reading() as session:
+        kept = set((await session.scalars(select(User.external_id))).all())
+    assert kept == {str(n) for n in range(9)} - {"3", "7"}
+
+
+async def test_a_key_that_another_import_inserted_first_is_a_conflict_not_a_reject(
+    resources: Resources,
+) -> None:
+    async def late(session: Any, site: str, part: Sequence[Any]) -> Written:
+        await store(resources.database, *part)
+        session.add(User(site=site, external_id=part[0].external_id, reputation=0))
+        await session.flush()
+        return Written(inserted=1)
+
+    async with resources.database.writing() as session:
+        with pytest.raises(BatchConflictError):
+            await write_or_bisect(session, SITE, [user(1)], late)
+
+
+async def test_an_error_that_is_not_about_rows_is_not_bisected(resources: Resources) -> None:
+    calls = []
+
+    async def broken(session: Any, _site: str, part: Sequence[Any]) -> Written:
+        calls.append(len(part))
+        await session.execute(Tag.__table__.select().where(func.no_such_function()))
+        return Written()
+
+    async with resources.database.writing() as session:
+        with pytest.raises(DBAPIError):
+            await write_or_bisect(session, SITE, [user(1), user(2)], broken)
+    assert calls == [2]
+
+
+def test_auto_is_a_writer_for_every_entity() -> None:
+    assert set(choose_writer("auto").entities) == {"users", "posts", "tags"}
+
+
+async def test_links_of_a_deleted_post_go_with_it(resources: Resources) -> None:
+    await write(resources, post("a", tags=("x",)))
+    async with resources.database.writing.begin() as session:
+        await session.execute(delete(Post))
+        assert await session.scalar(select(func.count()).select_from(post_tags)) == 0
