@@ -46,7 +46,7 @@ async def open_redis(url: str, queue: str = DEFAULT_QUEUE) -> ArqRedis:
 
     """
     settings = RedisSettings.from_dsn(url)
-    settings.conn_retries = 1
+    settings.conn_retries = 0  # who waits for Redis decides so itself
     return await create_pool(
         settings, job_serializer=to_json, job_deserializer=from_json, default_queue_name=queue
     )

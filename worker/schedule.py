@@ -10,7 +10,7 @@ import structlog
 from arq import cron
 
 from jobs.requests import PruneHistory, RebuildAuthorStats, RefreshAuthorStats, Request
-from models.tick import take_tick
+from models.tick import Tick, take_tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,14 @@ SCHEDULE: tuple[Entry, ...] = (
 def cron_jobs(resources: Resources) -> list[CronJob]:
     """Make arq's cron jobs from the table; each only writes a run, which then has tries and a history."""
     return [
-        cron(_ticker(resources, entry), name=entry.name, hour=entry.hour, minute=entry.minute, second=0)
+        cron(
+            _ticker(resources, entry),
+            name=entry.name,
+            hour=entry.hour,
+            minute=entry.minute,
+            second=0,
+            microsecond=0,
+        )
         for entry in SCHEDULE
     ]
 
@@ -63,5 +70,7 @@ async def take(resources: Resources, entry: Entry, moment: datetime) -> bool:
         if not await take_tick(session, entry.name, moment):
             return False
         run_id = await resources.client.enqueue(entry.request(resources.settings), session=session)
+        (await session.get_one(Tick, (entry.name, moment))).run_id = run_id
+        await session.flush()
     log.info("tick.taken", schedule=entry.name, tick=moment.isoformat(), run_id=str(run_id))
     return True

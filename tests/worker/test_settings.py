@@ -1,0 +1,67 @@
+"""Settings are read once, checked, and wrong ones named in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from worker.settings import SettingsError, read_settings, unknown_settings
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_urls_both_services_are_embedded() -> None:
+    settings = read_settings()
+    assert settings.database_url is None
+    assert settings.redis_url is None
+
+
+def test_urls_are_read_under_their_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p@h/d")
+    monkeypatch.setenv("REDIS_URL", "redis://h/3")
+    settings = read_settings()
+    assert settings.database_url == "postgresql+asyncpg://u:p@h/d"
+    assert settings.redis_url == "redis://h/3"
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert read_settings().database_url is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("HEADRACE_BATCH_SIZE", "many", r"HEADRACE_BATCH_SIZE: .*integer.* \(got 'many'\)"),
+        ("HEADRACE_CONCURRENCY", "0", "HEADRACE_CONCURRENCY: .*greater than or equal to 1"),
+        ("HEADRACE_LEASE_SECONDS", "-3", "HEADRACE_LEASE_SECONDS"),
+        ("HEADRACE_LOG_LEVEL", "loud", "HEADRACE_LOG_LEVEL"),
+        ("REDIS_URL", "http://h", "REDIS_URL: not a Redis URL"),
+        ("DATABASE_URL", "oracle://h/d", "DATABASE_URL: unknown database driver"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=says) as caught:
+        read_settings()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "oracle://me:hunter2@h/d")
+    with pytest.raises(SettingsError) as caught:
+        read_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_pool_follows_the_concurrency(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_CONCURRENCY", "7")
+    assert read_settings().connections == 16
+
+
+def test_misspelt_settings_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_BATCHSIZE", "5")
+    assert "HEADRACE_BATCHSIZE" in unknown_settings()
