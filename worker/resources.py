@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from models.database import Database
     from worker.settings import Settings
+
+
+SQLITE_THREAD_ENDS_SECONDS = 0.1
 
 
 class ServiceError(Exception):
@@ -89,6 +93,9 @@ async def check_database(database: Database, *, migrated: bool, schema: bool) ->
         else:
             await current(database.engine)
     except (OSError, TimeoutError, SQLAlchemyError) as error:
+        if database.engine.dialect.name == "sqlite":
+            # The driver's thread still reports to this loop when opening the file failed.
+            await asyncio.sleep(SQLITE_THREAD_ENDS_SECONDS)
         raise ServiceError(f"the database {where} cannot be used: {_reason(error)}") from error
 
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -28,7 +28,7 @@ READ = {"users": 1_703, "posts": 781, "tags": 94}
 def counted() -> dict[str, dict[str, Any]]:
     """Count every author's figures from the XML alone."""
     scores, times = defaultdict(list), defaultdict(list)
-    for row in ElementTree.parse(Path(FOLDER) / "Posts.xml").getroot():
+    for row in ET.parse(Path(FOLDER) / "Posts.xml").getroot():
         if owner := row.get("OwnerUserId"):
             scores[owner].append(int(row.attrib["Score"]))
             times[owner].append(datetime.fromisoformat(row.attrib["CreationDate"]).replace(tzinfo=UTC))
@@ -67,7 +67,7 @@ def test_the_site_is_loaded_whole_and_every_author_is_exact(headrace: CommandLin
 
     ownerless = {
         row.attrib["Id"]: row.get("OwnerDisplayName")
-        for row in ElementTree.parse(Path(FOLDER) / "Posts.xml").getroot()
+        for row in ET.parse(Path(FOLDER) / "Posts.xml").getroot()
         if row.get("OwnerUserId") is None
     }
     posts = {row["external_id"]: row for row in exported(headrace, "posts")}

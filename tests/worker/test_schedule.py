@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pytest
-from arq.cron import CronJob
 from sqlalchemy import select
 
 from models import Run, Tick
 from tests.conftest import both_databases
 from worker.arq_worker import Worker
 from worker.execution import Executor
-from worker.resources import Resources
 from worker.schedule import SCHEDULE, cron_jobs, take
 from worker.settings import SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from arq.cron import CronJob
+
+    from worker.resources import Resources
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 
