@@ -122,7 +122,7 @@ class Loading:
     async def load_file(self, number: int) -> None:
         """Load the rest of one file, reading in a thread so that leases and health go on."""
         layout, checkpoint = self.layouts[number], self.resume()
-        start = checkpoint["offset"] if checkpoint["file"] == number else layout.start
+        start = (checkpoint["offset"] if checkpoint["file"] == number else 0) or layout.start
         with layout.path.open("rb") as stream:
             items = read(stream, layout, start)
             while chunk := await asyncio.to_thread(_take, items, self.context.batch_size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,15 @@ async def posts_of(database: Database, site: str = SITE) -> dict[str, Post]:
 def write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     """Write rows as JSON Lines."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    """Write rows as CSV with tags joined by `|`."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | {"tags": "|".join(row["tags"])} for row in rows)
     return path
 
 

@@ -21,7 +21,7 @@ from worker.outcomes import Failed, Interrupted, Lost, Outcome, Retry, Succeeded
 from worker.retries import judge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
     from uuid import UUID
 
     from worker.resources import Resources
@@ -53,8 +53,7 @@ class Executor:
         ):
             log.info("run.started")
             outcome = await self._attempt(run)
-            # A shutdown may cancel us here as well; what the attempt came to must still be written.
-            await asyncio.shield(self._finish(run, outcome))
+            await _to_its_end(self._finish(run, outcome))
         return outcome
 
     async def _attempt(self, run: Run) -> Outcome:
@@ -133,6 +132,16 @@ class Executor:
                         request, session=session, unique_key=key, parent_id=run.id
                     )
         _log_outcome(outcome)
+
+
+async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
+    """Await a step that a shutdown must not cut short: what an attempt came to has to be written."""
+    task = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def _ledger_values(outcome: Succeeded | Failed | Retry | Interrupted) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from jobs.writers.registry import choose_writer
 from models import Post, Receipt, Reject, Run, State, User
 from models.run import claim
 from tests.conftest import both_databases
-from tests.factories import SITE, json_posts, json_users, posts_of, run_of, running, write_jsonl
+from tests.factories import SITE, json_posts, json_users, posts_of, run_of, running, write_csv, write_jsonl
 from worker.execution import Executor
 from worker.outcomes import Failed, Succeeded
 
@@ -112,7 +112,7 @@ async def test_a_rerun_goes_on_at_the_checkpoint_wherever_the_first_attempt_stop
     resources: Resources, tmp_path: Path, batches: int
 ) -> None:
     write_jsonl(tmp_path / "users.jsonl", json_users(150))
-    write_jsonl(tmp_path / "posts.jsonl", json_posts(400))
+    write_csv(tmp_path / "posts.csv", json_posts(400))  # its header must not be read as a record
     layouts = layouts_of([str(tmp_path)], "auto")
     context = await running(resources, batch_size=100)
     with pytest.raises(RuntimeError, match="crash"):
