@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 CONFLICT_TRIES = 3
 LINKS_PER_BATCH = 5_000
+BATCH_BYTES = 16 * 1024 * 1024
 
 
 def local_path(url: str) -> Path:
@@ -219,4 +220,12 @@ def _identity(layout: Layout) -> list[Any]:
 
 
 def _take(items: Iterator[Record | BadRecord], how_many: int) -> list[Record | BadRecord]:
-    return list(islice(items, how_many))
+    """Read the next batch: so many records, or fewer where they are large."""
+    batch: list[Record | BadRecord] = []
+    size_bytes = 0
+    for item in islice(items, how_many):
+        batch.append(item)
+        size_bytes += item.end - item.offset
+        if size_bytes >= BATCH_BYTES:
+            break
+    return batch

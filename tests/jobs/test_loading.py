@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,6 +177,27 @@ async def test_fields_that_are_not_kept_are_counted(resources: Resources, tmp_pa
     path = write_jsonl(tmp_path / "posts.jsonl", [row | {"mood": "good"} for row in json_posts(4)])
     run = await run_it(resources, ImportPosts(url=str(path), site=SITE))
     assert [receipt.unknown_fields for receipt in run.receipts] == [{"mood": 4}]
+
+
+async def test_large_records_make_smaller_batches_and_none_is_lost(
+    resources: Resources, tmp_path: Path
+) -> None:
+    rows = [row | {"content": "x" * 6_000_000} for row in json_posts(4)]
+    path = write_jsonl(tmp_path / "posts.jsonl", [*rows, *json_posts(9)[4:]])
+    context = await running(resources)
+    checkpoints = []
+
+    class Seen(type(context)):  # type: ignore[misc]
+        @asynccontextmanager
+        async def batch(self) -> Any:
+            async with super().batch() as batch:
+                yield batch
+            checkpoints.append(batch.checkpoint)
+
+    seen = Seen(context.run_id, context.attempt, context.database)
+    await load(seen, layouts_of([str(path)], "auto"), SITE, choose_writer("auto"))
+    assert len({c["offset"] for c in checkpoints if c and c["file"] == 0}) == 2
+    assert len(await posts_of(resources.database)) == 9
 
 
 async def test_a_missing_file_fails_the_run_at_once(resources: Resources, tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""JSON Lines: one object a line, its field names the columns of our own exports."""
+
+from __future__ import annotations
+
+import json
+import re
+from io import BytesIO
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jobs.sources.entities import entity_of
+from jobs.sources.errors import UnknownFormatError, UnloadableError
+from jobs.sources.fields import COLUMNS, NOT_READ
+from jobs.sources.layout import Layout
+from jobs.sources.record import BadRecord
+from jobs.sources.text import repaired
+from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobs.sources.glimpse import Glimpse
+    from jobs.sources.record import Entity
+    from jobs.sources.window import Frame, Parsed
+
+LINES_LOOKED_AT = 100
+LINE_END = re.compile(rb"\n")
+IMPOSSIBLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def look(seen: Glimpse, asked: Entity | None) -> Layout:
+    """Make sure that the file begins with objects; tell the entity by its name or its first object."""
+    lines = islice(frames(Window(BytesIO(seen.head), seen.text_start)), LINES_LOOKED_AT)
+    texts = [line[2].decode(errors="replace").strip() for line in lines if not isinstance(line, BadRecord)]
+    if texts and texts[0].startswith("["):
+        raise UnknownFormatError(
+            seen.path, "is one JSON array, not JSON Lines", "write one object on each line"
+        )
+    if not any(text.startswith("{") for text in texts):
+        problem = "binary data" if seen.is_binary else "no JSON object"
+        raise UnknownFormatError(
+            seen.path, f"holds {problem} in its first lines", "name its format with --format"
+        )
+    entity = asked or entity_of(seen, next(filter(None, map(_names, texts)), ()))
+    return Layout(seen.path, "jsonl", entity, seen.text_start, seen.size)
+
+
+def _names(line: str) -> tuple[str, ...]:
+    try:
+        found = decoded(line)
+    except UnloadableError:
+        return ()
+    return tuple(found) if isinstance(found, dict) else ()
+
+
+def frames(window: Window, _layout: Layout | None = None) -> Iterator[Frame | BadRecord]:
+    """Yield the bytes of each line that is not blank."""
+    while True:
+        end = window.data.find(b"\n", window.position) + 1
+        if not end and not window.ended and window.unread <= MAX_RECORD_BYTES:
+            window.grow()
+            continue
+        end = end or len(window.data)
+        if end == window.position:
+            return
+        if end - window.position > MAX_RECORD_BYTES:
+            yield oversized(window, LINE_END)
+        elif (frame := window.take(end))[2].strip():
+            yield frame
+
+
+def parse(line: str, layout: Layout) -> Parsed:
+    """Give the values of a line's object, the repairs they took and the names of unknown fields."""
+    found = decoded(line)
+    if not isinstance(found, dict):
+        raise UnloadableError("syntax", "the line holds a JSON value that is no object")
+    known = COLUMNS[layout.entity]
+    unknown = tuple(name for name in found if name not in known and name not in NOT_READ)
+    values = {name: found[name] for name in known if name in found}
+    repairs = _repair(values) if IMPOSSIBLE.search(line) else 0
+    return values, repairs, unknown
+
+
+def decoded(line: str) -> object:
+    """Give the JSON value of a line; raise UnloadableError if it has none."""
+    try:
+        return _decode(line)
+    except (ValueError, RecursionError) as error:
+        raise UnloadableError("syntax", f"not JSON: {error}") from error
+
+
+def _decode(line: str) -> object:
+    try:
+        return msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        # msgspec refuses lone surrogates, the standard library lets us repair them.
+        if IMPOSSIBLE.search(line):
+            return json.loads(line, parse_constant=_refuse)
+        raise
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _repair(values: dict[str, object]) -> int:
+    """Repair the texts among the values in place and count the characters replaced."""
+    repairs = 0
+    for name, value in values.items():
+        if isinstance(value, str):
+            values[name], count = repaired(value)
+            repairs += count
+        elif isinstance(value, list):
+            inner: dict[str, object] = {str(index): item for index, item in enumerate(value)}
+            repairs += _repair(inner)
+            values[name] = list(inner.values())
+    return repairs

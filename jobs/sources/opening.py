@@ -1,0 +1,80 @@
+"""Which files there are, what each holds, and where its first record begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from jobs.sources import delimited
+from jobs.sources.entities import entity_of_fields
+from jobs.sources.errors import (
+    AmbiguousFilesError,
+    FileNotReadableError,
+    NoDumpFilesError,
+    UnknownFormatError,
+)
+from jobs.sources.glimpse import glimpse
+from jobs.sources.layout import Layout
+from jobs.sources.reading import SOURCES, Item, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jobs.sources.glimpse import Glimpse
+    from jobs.sources.record import Entity, Format
+
+__all__ = ["SOURCES", "Item", "Layout", "find_files", "inspect", "read"]
+
+EXTENSIONS = tuple(extension for source in SOURCES for extension in source.extensions)
+LOADING_ORDER: tuple[Entity, ...] = ("users", "tags", "posts")
+
+
+def inspect(path: Path, *, format: Format | Literal["auto"], entity: Entity | Literal["auto"]) -> Layout:  # noqa: A002
+    """Tell how to read a file, from its name, its first MiB and its end; no record is read.
+
+    Raises a SourceError (an InputError) if the file cannot be read as asked, or nothing says what it holds.
+    """
+    seen = glimpse(path)
+    chosen = format_of(seen) if format == "auto" else format
+    source = next(source for source in SOURCES if source.format == chosen)
+    return source.look(seen, None if entity == "auto" else entity)
+
+
+def format_of(seen: Glimpse) -> Format:
+    """Tell the format by the first byte, else by the extension, else by the names in a header."""
+    first_byte = seen.head[seen.text_start :].lstrip()[:1]
+    by_content = (source.format for source in SOURCES if source.first_byte == first_byte)
+    by_name = (source.format for source in SOURCES if seen.path.suffix.lower() in source.extensions)
+    if known := next(by_content, None) or next(by_name, None):
+        return known
+    if not seen.is_binary and entity_of_fields(delimited.header(seen)[0]):
+        return "csv"
+    problem = "binary data" if seen.is_binary else "neither a Stack Exchange dump, JSON Lines nor CSV"
+    raise UnknownFormatError(seen.path, f"holds {problem}", "check the file or name its format with --format")
+
+
+def find_files(folder: Path) -> dict[Entity, Path]:
+    """Give a folder's files named Users, Tags and Posts (in any case), in the order they are to be loaded.
+
+    Raises a SourceError if there is none, or two for one entity.
+    """
+    try:
+        files = sorted(
+            path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in EXTENSIONS
+        )
+    except (OSError, ValueError) as error:
+        raise FileNotReadableError(folder, "is no folder that can be listed", "check the path") from error
+    found: dict[Entity, Path] = {}
+    for entity in LOADING_ORDER:
+        named = [path for path in files if path.stem.lower() == entity]
+        if len(named) > 1:
+            names = " and ".join(path.name for path in named)
+            raise AmbiguousFilesError(
+                folder, f"holds {names} for {entity}", "name the files to import one by one"
+            )
+        found.update((entity, path) for path in named)
+    if not found:
+        extensions = ", ".join(EXTENSIONS)
+        raise NoDumpFilesError(
+            folder, f"holds no file named Users, Tags or Posts ({extensions})", "name the files instead"
+        )
+    return found

@@ -1,0 +1,75 @@
+"""What precedes the first row of a dump: declaration, document type, and the root that names the entity."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from jobs.sources.errors import (
+    EntityMismatchError,
+    TruncatedDumpError,
+    UnknownEntityError,
+    UnknownFormatError,
+)
+from jobs.sources.fields import COLUMNS
+from jobs.sources.layout import Layout
+from jobs.sources.markup import BETWEEN_ROWS
+
+if TYPE_CHECKING:
+    from jobs.sources.glimpse import Glimpse
+    from jobs.sources.record import Entity
+
+# A document type is passed over with its internal subset; nothing it names is ever loaded.
+# Each piece is matched on its own: one pattern for all of them could backtrack for ever.
+MISCELLANY = re.compile(rb"\xef\xbb\xbf|[ \t\r\n]+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+DOCUMENT_TYPE = re.compile(rb"""<!DOCTYPE(?:[^\[\]"'<>]|"[^"]*"|'[^']*')*([\[>])""")
+IN_SUBSET = re.compile(rb"""<!--.*?-->|<\?.*?\?>|<(?!!--|\?)|[^\]"'<]+|"[^"]*"|'[^']*'""", re.DOTALL)
+END_OF_SUBSET = re.compile(rb"\][ \t\r\n]*>")
+ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)(?:[ \t\r\n][^<>]*?)?(/?)>")
+
+
+def look(seen: Glimpse, asked: Entity | None) -> Layout:
+    """Find the root element, and make sure that it is one of ours and is closed at the end of the file."""
+    root = ROOT.match(seen.head, _end_of_prolog(seen.head))
+    if root is None:
+        problem = "binary data" if seen.is_binary else "no XML root element"
+        raise UnknownFormatError(
+            seen.path, f"holds {problem}", "name its format with --format or check the file"
+        )
+    entity = _entity(seen, root[1].decode(errors="replace"), asked)
+    if root[2]:
+        return Layout(seen.path, "stackexchange", entity, root.end(), seen.size)
+    closed = rb"</" + root[1] + rb"[ \t\r\n]*>(?>(?:[ \t\r\n]+|<!--.*?-->)*)\Z"
+    if not re.search(closed, seen.tail, re.DOTALL):
+        problem = f"is cut off: it ends at byte {seen.size} without </{entity}>"
+        raise TruncatedDumpError(seen.path, problem, "fetch or unpack it again")
+    first = BETWEEN_ROWS.match(seen.head, root.end())
+    return Layout(seen.path, "stackexchange", entity, first.end() if first else root.end(), seen.size)
+
+
+def _end_of_prolog(head: bytes) -> int:
+    end = _pass_over(MISCELLANY, head, 0)
+    if document_type := DOCUMENT_TYPE.match(head, end):
+        end = document_type.end()
+        if document_type[1] == b"[":
+            end = _pass_over(IN_SUBSET, head, end)
+            end = subset.end() if (subset := END_OF_SUBSET.match(head, end)) else end
+        end = _pass_over(MISCELLANY, head, end)
+    return end
+
+
+def _pass_over(pieces: re.Pattern[bytes], head: bytes, start: int) -> int:
+    while piece := pieces.match(head, start):
+        start = piece.end()
+    return start
+
+
+def _entity(seen: Glimpse, root: str, asked: Entity | None) -> Entity:
+    found = next((entity for entity in COLUMNS if entity == root), None)
+    if found is None:
+        raise UnknownEntityError(
+            seen.path, f"holds <{root[:40]}>, not <users>, <posts> or <tags>", "give one of those files"
+        )
+    if asked not in (None, found):
+        raise EntityMismatchError(seen.path, f"holds {found}, not {asked}", f"ask for --entity {found}")
+    return found

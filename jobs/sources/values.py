@@ -1,0 +1,108 @@
+"""Single values: what a source wrote, made the type its field has, or a reason why not."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from jobs.sources.errors import UnloadableError
+from jobs.sources.text import REPLACEMENT
+
+ID_CHARS = 64
+TAG_CHARS = 100
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_WITHOUT_ZONE = EPOCH.replace(tzinfo=None)
+INTEGER = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
+MAX_INTEGER_CHARS = 40
+EPOCH_SECONDS = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
+YEAR_OR_DAY = re.compile(r"[0-9]{4}(?:[0-9]{4})?")
+
+
+def text(field: str, value: object, limit: int | None = None) -> str | None:
+    """Give the text as it is, at most `limit` characters long; an empty text is not an absent one."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise UnloadableError("type", f"{field} is not text: {shown(value)}")
+    if limit is not None and len(value) > limit:
+        raise UnloadableError("length", f"{field} has {len(value)} characters, {limit} are allowed")
+    return value
+
+
+def identifier(field: str, value: object) -> str | None:
+    """Give an id of 1 to 64 characters, made from text or an integer; an empty one counts as absent."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    given = (text(field, value) or "").strip()
+    if REPLACEMENT in given:
+        raise UnloadableError("character", f"{field} holds a character that cannot be kept: {shown(given)}")
+    return text(field, given, ID_CHARS) or None
+
+
+def integer(field: str, value: object, bits: int) -> int | None:
+    """Give a signed integer of that many bits, from a number or its decimal notation; empty is absent."""
+    number = _number(field, value.strip() if isinstance(value, str) else value)
+    if number is not None and not -(1 << bits - 1) <= number < 1 << bits - 1:
+        raise UnloadableError("range", f"{field} does not fit {bits} bits: {shown(value)}")
+    return number
+
+
+def _number(field: str, value: object) -> int | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and INTEGER.fullmatch(value):
+        if len(value) > MAX_INTEGER_CHARS:
+            raise UnloadableError("range", f"{field} has {len(value)} digits: {shown(value)}")
+        return int(value.partition(".")[0])
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise UnloadableError("number", f"{field} is not an integer: {shown(value)}")
+
+
+def moment(field: str, value: object) -> datetime | None:
+    """Give the UTC time of an ISO 8601 text (without a zone: UTC) or of epoch seconds; empty is absent."""
+    if isinstance(value, str):
+        value = value.strip()
+    if value is None or value == "":
+        return None
+    try:
+        # The hyphen tells most dates from epoch seconds without a closer look.
+        if isinstance(value, str) and (value[4:5] == "-" or not EPOCH_SECONDS.fullmatch(value)):
+            return _utc(datetime.fromisoformat(value))
+        if isinstance(value, str) and YEAR_OR_DAY.fullmatch(value):
+            raise UnloadableError("date", f"{field} may be a date or epoch seconds: {shown(value)}")
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            return EPOCH + timedelta(seconds=float(value))
+    except (ValueError, OverflowError) as error:
+        raise UnloadableError("date", f"{field} is no date of the years 1 to 9999: {shown(value)}") from error
+    raise UnloadableError("date", f"{field} is neither an ISO 8601 text nor epoch seconds: {shown(value)}")
+
+
+def _utc(moment: datetime) -> datetime:
+    # Several times faster than replacing tzinfo, and the same.
+    return EPOCH + (moment - EPOCH_WITHOUT_ZONE) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def tag_names(field: str, value: object) -> tuple[str, ...]:
+    """Give distinct tag names in their order, from a list or the notations `<a><b>`, `|a|b|` and `a|b`."""
+    if value is None or value == "":
+        return ()
+    names = value if isinstance(value, list) else _split(text(field, value) or "")
+    distinct = dict.fromkeys([(text(field, name, TAG_CHARS) or "").strip() for name in names])
+    distinct.pop("", None)
+    return tuple(distinct)
+
+
+def _split(notation: str) -> list[str]:
+    bare = notation.strip()
+    if bare.startswith("<") and bare.endswith(">"):
+        return bare[1:-1].split("><")
+    return bare.split("|")
+
+
+def shown(value: object) -> str:
+    """Give a value for a message: quoted, on one line, and short."""
+    quoted = ascii(value)
+    return quoted if len(quoted) <= ID_CHARS else f"{quoted[:ID_CHARS]}…"

@@ -1,0 +1,90 @@
+"""A moving view of a stream that knows its offsets, so that readers scan bytes and hold few of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from jobs.sources.record import BadRecord
+
+if TYPE_CHECKING:
+    import re
+    from typing import BinaryIO
+
+CHUNK_BYTES = 256 * 1024
+MAX_RECORD_BYTES = 16 * 1024 * 1024
+RAW_BYTES = 64 * 1024
+LONGEST_BOUNDARY_BYTES = 128
+
+# A record's bytes with its offset and the offset where reading goes on.
+Frame: TypeAlias = tuple[int, int, bytes]
+# Values by field name, how many characters were repaired, and the names of unknown fields.
+Parsed: TypeAlias = tuple[dict[str, object], int, tuple[str, ...]]
+
+
+class Window:
+    """The bytes of `stream` from offset `base`, of which those before `position` are done with."""
+
+    def __init__(self, stream: BinaryIO, start: int, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self.stream = stream
+        self.chunk_bytes = chunk_bytes
+        self.rewind(start)
+
+    def rewind(self, offset: int) -> None:
+        """Begin anew at `offset` of the stream."""
+        self.stream.seek(offset)
+        self.base = offset
+        self.data = b""
+        self.position = 0
+        self.ended = False
+
+    @property
+    def offset(self) -> int:
+        """Where in the stream the position is."""
+        return self.base + self.position
+
+    @property
+    def unread(self) -> int:
+        """How many bytes are in view from the position on."""
+        return len(self.data) - self.position
+
+    def grow(self) -> None:
+        """Bring at least as many bytes into view again, so that scanning anew costs no more than twice."""
+        chunk = self.stream.read(max(self.chunk_bytes, self.unread))
+        self.ended = not chunk
+        self.base += self.position
+        self.data = self.data[self.position :] + chunk
+        self.position = 0
+
+    def forget_before_last(self, *, standing_for: bytes) -> None:
+        """Drop all bytes in view but the last, which from now on reads as that byte, for all before it."""
+        self.base += len(self.data) - 1
+        self.data = standing_for
+        self.position = 0
+
+    def take(self, end: int) -> Frame:
+        """Give the bytes in view up to `end` (an index into `data`) and move there."""
+        start, self.position = self.position, end
+        return self.base + start, self.base + end, self.data[start:end]
+
+    def bad(self, end: int, rule: str, reason: str) -> BadRecord:
+        """Make a reject of the bytes in view up to `end` (an index into `data`) and move there."""
+        raw = self.data[self.position : min(end, self.position + RAW_BYTES)].rstrip()
+        bad = BadRecord(offset=self.offset, end=self.base + end, raw=raw, rule=rule, reason=reason)
+        self.position = end
+        return bad
+
+
+def oversized(window: Window, boundary: re.Pattern[bytes]) -> BadRecord:
+    """Make a reject of a record beyond the bound, passing over it to the end of `boundary`."""
+    offset, raw = window.offset, window.data[window.position : window.position + RAW_BYTES]
+    while not (found := boundary.search(window.data, window.position)) and not window.ended:
+        window.position = max(window.position, len(window.data) - LONGEST_BOUNDARY_BYTES)
+        window.grow()
+    window.position = found.end() if found else len(window.data)
+    return size_reject(offset, window.offset, raw)
+
+
+def size_reject(offset: int, end: int, raw: bytes) -> BadRecord:
+    """Make the reject of a record beyond the bound."""
+    reason = f"the record at byte {offset} is larger than {MAX_RECORD_BYTES // (1024 * 1024)} MiB"
+    return BadRecord(offset=offset, end=end, raw=raw, rule="size", reason=reason)
