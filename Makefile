@@ -20,14 +20,14 @@ test-fast: .venv/dev  ## the suite without the slow tests
 
 check: lint types contracts test  ## what CI runs
 
-lint: .venv/dev
+lint: .venv/dev  ## formatting and ruff
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 
-types: .venv/dev
+types: .venv/dev  ## mypy, strict
 	$(PY) -m mypy
 
-contracts: .venv/dev
+contracts: .venv/dev  ## which package may import which
 	.venv/bin/lint-imports
 
 lock: .venv/dev  ## compile requirements.lock and requirements-dev.lock anew from pyproject.toml
@@ -42,7 +42,8 @@ clean:  ## remove the virtual environment and the embedded services' data
 
 # The stamps say which lock file the environment was made from.
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	@echo "making .venv with the pinned dependencies ..."
+	@$(PYTHON) -m venv .venv
 
 .venv/run: .venv/bin/python requirements.lock pyproject.toml
 	@$(PY) -m pip install --quiet --require-hashes -r requirements.lock

@@ -8,7 +8,8 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.connections import ArqRedis
+from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 from sqlalchemy import event
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 DEFAULT_QUEUE = "headrace"
 RUN_ARGUMENT = "run_id"  # all that a bell carries; the request stays in the database
+CONNECT_SECONDS = 5
 logger = logging.getLogger("headrace.client")
 
 
@@ -38,18 +40,10 @@ def to_json(value: Any) -> bytes:
 from_json = json.loads
 
 
-async def open_redis(url: str, queue: str = DEFAULT_QUEUE) -> ArqRedis:
-    """Connect to Redis for enqueueing, with JSON in both directions.
-
-    Raises:
-        RedisError, OSError: Redis does not answer.
-
-    """
-    settings = RedisSettings.from_dsn(url)
-    settings.conn_retries = 0  # who waits for Redis decides so itself
-    return await create_pool(
-        settings, job_serializer=to_json, job_deserializer=from_json, default_queue_name=queue
-    )
+def open_redis(url: str, queue: str = DEFAULT_QUEUE) -> ArqRedis:
+    """Make a Redis client for arq with JSON in both directions; it connects with the first command."""
+    pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_SECONDS)
+    return ArqRedis(pool, job_serializer=to_json, job_deserializer=from_json, default_queue_name=queue)
 
 
 async def ring(redis: ArqRedis, run_id: UUID, job: str) -> None:
@@ -57,7 +51,7 @@ async def ring(redis: ArqRedis, run_id: UUID, job: str) -> None:
     try:
         await redis.enqueue_job(job, _job_id=str(run_id), run_id=str(run_id))
     except (RedisError, OSError) as error:
-        logger.warning("bell.missed run_id=%s error=%s", run_id, type(error).__name__)
+        logger.warning("bell.missed", extra={"run_id": str(run_id), "error": type(error).__name__})
 
 
 class JobClient:
@@ -132,7 +126,7 @@ async def open_client(
 ) -> AsyncIterator[JobClient]:
     """Open a client with connections of its own and close them again."""
     async with open_database(database_url, pool_size=2, application="headrace client") as database:
-        redis = await open_redis(redis_url, queue) if redis_url else None
+        redis = open_redis(redis_url, queue) if redis_url else None
         client = JobClient(database.writing, redis)
         try:
             yield client

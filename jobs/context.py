@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import LeaseLostError
-from models.run import Receipt, is_held, update_held
+from models.run import COUNTS, Receipt, is_held, update_held
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,23 +94,12 @@ class JobContext:
     async def _add_to_receipt(self, batch: Batch, entity: str, counts: Counter[str]) -> None:
         receipt = await batch.session.get(Receipt, (self.run_id, entity))
         if receipt is None:
-            receipt = Receipt(run_id=self.run_id, entity=entity, **COUNTS_ZERO, unknown_fields={})
+            receipt = Receipt(
+                run_id=self.run_id, entity=entity, **dict.fromkeys(COUNTS, 0), unknown_fields={}
+            )
             batch.session.add(receipt)
         for name, more in counts.items():
             setattr(receipt, name, getattr(receipt, name) + more)
         if unknown := batch.unknown_fields.get(entity):
             receipt.unknown_fields = dict(Counter(receipt.unknown_fields) + unknown)
         await batch.session.flush()
-
-
-COUNTS = (
-    "records_read",
-    "inserted",
-    "updated",
-    "unchanged",
-    "deleted",
-    "rejected",
-    "skipped",
-    "repaired",
-)
-COUNTS_ZERO = dict.fromkeys(COUNTS, 0)

@@ -80,7 +80,7 @@ async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer
         SourceChangedError: a file is not the one the checkpoint was made for.
 
     """
-    loading = Loading(context, layouts, site, writer)
+    loading = Loading(context, layouts, site, writer, [_identity(layout) for layout in layouts])
     for number in range(loading.resume()["file"], len(layouts)):
         await loading.load_file(number)
     await link(context, site)
@@ -103,26 +103,25 @@ async def link(context: JobContext, site: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """One import: its files, the site they belong to, and the writer."""
+    """One import: its files as they were when it began, the site they belong to, and the writer."""
 
     context: JobContext
     layouts: Sequence[Layout]
     site: str
     writer: Writer
+    files: list[list[Any]]
 
     def resume(self) -> dict[str, Any]:
         """Give the checkpoint to go on from."""
-        files = [_identity(layout) for layout in self.layouts]
-        checkpoint = self.context.checkpoint
-        if checkpoint is None:
-            return {"files": files, "file": 0, "offset": self.layouts[0].start}
-        if checkpoint["files"] != files:
+        checkpoint = self.context.checkpoint or {"files": self.files, "file": 0, "offset": 0}
+        if checkpoint["files"] != self.files:
             raise SourceChangedError
         return checkpoint
 
     async def load_file(self, number: int) -> None:
         """Load the rest of one file, reading in a thread so that leases and health go on."""
         layout, checkpoint = self.layouts[number], self.resume()
+        # An offset of 0 stands for the first record, which may come after a header.
         start = (checkpoint["offset"] if checkpoint["file"] == number else 0) or layout.start
         with layout.path.open("rb") as stream:
             items = read(stream, layout, start)
@@ -135,6 +134,7 @@ class Loading:
         for attempt in range(CONFLICT_TRIES):
             try:
                 async with self.context.batch() as batch:
+                    self._check_unchanged(number)
                     await self._write(batch, number, chunk)
                     self._mark_progress(batch, number, chunk[-1].end)
             except BatchConflictError:
@@ -177,9 +177,12 @@ class Loading:
             raw=bad.raw,
         )
 
+    def _check_unchanged(self, number: int) -> None:
+        if _identity(self.layouts[number]) != self.files[number]:
+            raise SourceChangedError
+
     def _mark_progress(self, batch: Batch, number: int, offset: int) -> None:
-        files = [_identity(layout) for layout in self.layouts]
-        batch.checkpoint = {"files": files, "file": number, "offset": offset}
+        batch.checkpoint = {"files": self.files, "file": number, "offset": offset}
         batch.bytes_total = sum(layout.size for layout in self.layouts)
         batch.bytes_done = sum(layout.size for layout in self.layouts[:number]) + offset
 

@@ -149,6 +149,11 @@ async def mark_stale(session: AsyncSession, author_ids: Collection[int]) -> None
         await session.execute(statement, marks)
 
 
+async def all_fresh(session: AsyncSession) -> bool:
+    """Tell whether no author is marked."""
+    return await session.scalar(select(StaleAuthor.author_id).limit(1)) is None
+
+
 async def take_stale(session: AsyncSession, limit: int) -> Sequence[int]:
     """Lock and list up to `limit` marked authors that nobody else is marking or refreshing."""
     query = select(StaleAuthor.author_id).order_by(StaleAuthor.author_id).limit(limit)

@@ -39,7 +39,12 @@ def async_url(url: str) -> URL:
     name = DRIVERS.get(parsed.drivername, parsed.drivername)
     if name not in {*DRIVERS.values(), "mysql+asyncmy"}:
         raise ValueError(f"unknown database driver {parsed.drivername!r}; use postgresql, sqlite or mysql")
-    return parsed.set(drivername=name)
+    parsed = parsed.set(drivername=name)
+    if name == DRIVERS["postgresql"] and "sslmode" in parsed.query:
+        # libpq's name for it, as hosted databases hand it out; asyncpg takes the same values as `ssl`.
+        mode = parsed.query["sslmode"]
+        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return parsed
 
 
 @dataclass(frozen=True, slots=True)

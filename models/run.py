@@ -45,6 +45,9 @@ class State(StrEnum):
 
 FINISHED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
+# The counts of a receipt, as columns.
+COUNTS = ("records_read", "inserted", "updated", "unchanged", "deleted", "rejected", "skipped", "repaired")
+
 
 class Run(Base):
     """The durable record of one request; its id is also the arq job id.
@@ -173,6 +176,13 @@ async def list_runs(session: AsyncSession, state: State | None, limit: int) -> S
     """List the newest runs with their receipts, of one state or of all."""
     query = select(Run).options(selectinload(Run.receipts)).order_by(Run.created_at.desc()).limit(limit)
     return (await session.scalars(query.where(Run.state == state) if state else query)).all()
+
+
+async def receipt_totals(session: AsyncSession, run_id: UUID) -> dict[str, int]:
+    """Add up the receipts of a run, without the counts that are zero."""
+    receipts = (await session.scalars(select(Receipt).where(Receipt.run_id == run_id))).all()
+    totals = {name: sum(getattr(receipt, name) for receipt in receipts) for name in COUNTS}
+    return {name: total for name, total in totals.items() if total}
 
 
 async def family(session: AsyncSession, run_id: UUID) -> Sequence[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import arq
 import structlog
 from arq.constants import health_check_key_suffix, in_progress_key_prefix
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.client import RUN_ARGUMENT, from_json, to_json
 from jobs.registry import JOBS
@@ -29,6 +32,7 @@ POLL_SECONDS = 0.2
 # Tries and timeouts are kept by the ledger; arq's own must never end a job before it.
 UNLIMITED_TRIES = 1_000_000_000
 TIMEOUT_MARGIN_SECONDS = 600.0
+DATABASE_AWAY_SECONDS = 2.0
 
 
 class Worker(arq.Worker):
@@ -91,18 +95,24 @@ class Worker(arq.Worker):
     async def close(self) -> None:
         """Wait for the interrupted runs to be handed back; connections belong to the resources."""
         await asyncio.gather(*self.tasks.values(), return_exceptions=True)
-        await self.pool.delete(self.health_check_key)
+        with suppress(RedisError, OSError):
+            await self.pool.delete(self.health_check_key)
 
 
 def adapter(executor: Executor, job: str) -> WorkerCoroutine:
     """Make arq's function for a job: find the run that a message means, execute it, tell arq what follows."""
 
     async def run(ctx: dict[Any, Any], *args: Any, **fields: Any) -> None:
-        run_id = fields.get(RUN_ARGUMENT)
-        if run_id is None:
-            fields |= {"positional": list(args)} if args else {}
-            run_id = await adopt(executor, job, ctx["job_id"], fields)
-        outcome = await executor.execute(UUID(str(run_id)))
+        try:
+            run_id = fields.get(RUN_ARGUMENT)
+            if run_id is None:
+                fields |= {"positional": list(args)} if args else {}
+                run_id = await adopt(executor, job, ctx["job_id"], fields)
+            outcome = await executor.execute(UUID(str(run_id)))
+        except (OSError, SQLAlchemyError) as error:
+            # The run is as the ledger last knew it; once the database is back, the message is good again.
+            log.error("database.away", job=job, error=type(error).__name__)  # noqa: TRY400 - no traceback
+            raise arq.Retry(defer=DATABASE_AWAY_SECONDS) from error
         if isinstance(outcome, Retry):
             raise arq.Retry(defer=outcome.delay_seconds)
         if isinstance(outcome, Interrupted):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from models.database import open_database
 from worker.embedded import running
-from worker.resources import ServiceError, check_database, connect_redis
+from worker.resources import ServiceError, check_database, connect_redis, open_database_of
 from worker.schema import SchemaError, head
 from worker.settings import unknown_settings
 
@@ -51,12 +50,12 @@ def _pool(settings: Settings) -> Finding:
 async def _database(settings: Settings, url: str | None) -> Finding:
     if url is None:
         return Finding("database", ok=True, says=f"embedded in {settings.home}; starts with the next command")
-    async with open_database(url, pool_size=1, application="headrace check") as database:
-        where = database.engine.url.render_as_string(hide_password=True)
-        try:
+    try:
+        async with open_database_of(url, pool_size=1) as database:
+            where = database.engine.url.render_as_string(hide_password=True)
             await check_database(database, migrated=False, schema=True)
-        except (ServiceError, SchemaError) as error:
-            return Finding("database", ok=False, says=str(error))
+    except (ServiceError, SchemaError) as error:
+        return Finding("database", ok=False, says=str(error))
     return Finding("database", ok=True, says=f"{where}, schema {head()}")
 
 

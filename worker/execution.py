@@ -16,13 +16,15 @@ from jobs.context import JobContext
 from jobs.errors import LeaseLostError
 from jobs.registry import BY_NAME
 from models.clock import now
-from models.run import Run, State, claim, update_held
+from models.run import Run, State, claim, receipt_totals, update_held
 from worker.outcomes import Failed, Interrupted, Lost, Outcome, Retry, Succeeded
 from worker.retries import judge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
     from uuid import UUID
+
+    from sqlalchemy.ext.asyncio import AsyncSession
 
     from worker.resources import Resources
 
@@ -43,11 +45,16 @@ class Executor:
 
     async def execute(self, run_id: UUID) -> Outcome | None:
         """Make one attempt at a run; None if it is not ours to take: done, running elsewhere, not yet due."""
-        lease = self.resources.settings.lease_seconds
         async with self.resources.database.writing.begin() as session:
-            run = await claim(session, run_id, self.worker, lease)
-        if run is None:
-            return None
+            run = await self.claim(session, run_id)
+        return await self.perform(run) if run else None
+
+    async def claim(self, session: AsyncSession, run_id: UUID) -> Run | None:
+        """Take a run for this process."""
+        return await claim(session, run_id, self.worker, self.resources.settings.lease_seconds)
+
+    async def perform(self, run: Run) -> Outcome:
+        """Make the attempt that was claimed, and write down how it ended."""
         with structlog.contextvars.bound_contextvars(
             run_id=str(run.id), job=run.job, attempt=run.attempt, worker=self.worker
         ):
@@ -126,12 +133,14 @@ class Executor:
                 log.warning("run.lost")
                 return
             if isinstance(outcome, Succeeded):
-                for request in outcome.follow_ups:
-                    key = f"{request.job} after {run.id}"
-                    await self.resources.client.enqueue(
-                        request, session=session, unique_key=key, parent_id=run.id
-                    )
-        _log_outcome(outcome)
+                await self._follow_up(session, run, outcome)
+            counts = await receipt_totals(session, run.id)
+        _log_outcome(outcome, counts)
+
+    async def _follow_up(self, session: AsyncSession, run: Run, outcome: Succeeded) -> None:
+        for request in outcome.follow_ups:
+            key = f"{request.job} after {run.id}"
+            await self.resources.client.enqueue(request, session=session, unique_key=key, parent_id=run.id)
 
 
 async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
@@ -162,13 +171,13 @@ def _ledger_values(outcome: Succeeded | Failed | Retry | Interrupted) -> dict[st
             return {"state": State.QUEUED, "run_at": now(), "worker": None}
 
 
-def _log_outcome(outcome: Outcome) -> None:
+def _log_outcome(outcome: Outcome, counts: dict[str, int]) -> None:
     match outcome:
         case Succeeded(result):
-            log.info("run.succeeded", **(result or {}))
+            log.info("run.succeeded", **(result or {}), **counts)
         case Failed(error):
-            log.error("run.failed", error=error)
+            log.error("run.failed", error=error, **counts)
         case Retry(error, delay):
-            log.warning("run.retried", error=error, delay_seconds=round(delay, 1))
+            log.warning("run.retried", error=error, delay_seconds=round(delay, 1), **counts)
         case Interrupted():
-            log.info("run.interrupted")
+            log.info("run.interrupted", **counts)

@@ -11,6 +11,8 @@ from worker.execution import Executor
 from worker.resources import open_resources
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from jobs.requests import Request
     from worker.settings import Settings
 
@@ -25,16 +27,25 @@ async def carry_out(settings: Settings, request: Request) -> dict[str, Any]:
 
     """
     async with open_resources(settings) as resources:
-        run_id = await resources.client.enqueue(request)
         executor = Executor(resources)
+        run_id = await _begin(executor, request)
         while True:
-            # A worker's dispatcher may be quicker and take the run; then there is only its end to wait for.
-            await executor.execute(run_id)
             async with resources.database.reading() as session:
                 run = await session.get_one(Run, run_id)
             if run.state in FINISHED:
                 break
             await asyncio.sleep(LOOK_EVERY_SECONDS)
+            await executor.execute(run_id)  # if it is to be tried again, and the time has come
     if run.state != State.SUCCEEDED:
         raise JobError(run.error or f"run {run_id} was {run.state}")
     return run.result or {}
+
+
+async def _begin(executor: Executor, request: Request) -> UUID:
+    """Ask for a job and claim its run in one transaction, so that no worker elsewhere gets it first."""
+    async with executor.resources.database.writing.begin() as session:
+        run_id = await executor.resources.client.enqueue(request, session=session)
+        run = await executor.claim(session, run_id)
+    if run is not None:
+        await executor.perform(run)
+    return run_id

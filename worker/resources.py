@@ -60,13 +60,8 @@ async def open_resources(
         services = await stack.enter_async_context(
             embedded_services(settings.home, postgres=own_database, redis=own_redis)
         )
-        database = await stack.enter_async_context(
-            open_database(
-                settings.database_url or services.database_url or "",
-                pool_size=settings.connections,
-                application="headrace",
-            )
-        )
+        url = settings.database_url or services.database_url or ""
+        database = await stack.enter_async_context(open_database_of(url, settings.connections))
         await check_database(database, migrated=own_database, schema=schema)
         arq = await connect_redis(settings, settings.redis_url or services.redis_url) if redis else None
         if arq is not None:
@@ -74,6 +69,24 @@ async def open_resources(
         client = JobClient(database.writing, arq)
         stack.push_async_callback(client.wait_for_bells)
         yield Resources(settings, database, arq, client)
+
+
+@asynccontextmanager
+async def open_database_of(url: str, pool_size: int) -> AsyncIterator[Database]:
+    """Open a database.
+
+    Raises:
+        ServiceError: its driver is not installed.
+
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            database = await stack.enter_async_context(
+                open_database(url, pool_size=pool_size, application="headrace")
+            )
+        except ModuleNotFoundError as error:
+            raise ServiceError(f"this database needs the package {error.name}; install it") from error
+        yield database
 
 
 async def check_database(database: Database, *, migrated: bool, schema: bool) -> None:
@@ -92,7 +105,8 @@ async def check_database(database: Database, *, migrated: bool, schema: bool) ->
             await check_schema(database.engine)
         else:
             await current(database.engine)
-    except (OSError, TimeoutError, SQLAlchemyError) as error:
+    except (OSError, TypeError, ValueError, SQLAlchemyError) as error:
+        # The driver raises TypeError and ValueError for options of the URL that it does not know.
         if database.engine.dialect.name == "sqlite":
             # The driver's thread still reports to this loop when opening the file failed.
             await asyncio.sleep(SQLITE_THREAD_ENDS_SECONDS)
@@ -106,11 +120,14 @@ async def connect_redis(settings: Settings, url: str | None) -> ArqRedis:
         ServiceError: it does not answer.
 
     """
+    redis = open_redis(url or "", settings.queue)
     try:
-        return await open_redis(url or "", settings.queue)
-    except (OSError, TimeoutError, RedisError) as error:
+        await redis.ping()
+    except (OSError, RedisError) as error:
+        await redis.aclose(close_connection_pool=True)
         where = make_url(url or "").render_as_string(hide_password=True)
         raise ServiceError(f"Redis at {where} cannot be used: {_reason(error)}") from error
+    return redis
 
 
 def _reason(error: BaseException) -> str:

@@ -41,6 +41,8 @@ def describe(error: Exception) -> str:
         return f"unreadable request: {'; '.join(problems)}"
     if isinstance(error, TimeoutError) and not str(error):
         return "the job took longer than its timeout"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     line = " ".join(text.split())
     return line if isinstance(error, InputError) else f"{type(error).__name__}: {line}".removesuffix(": ")

@@ -10,12 +10,14 @@ import structlog
 from arq import cron
 
 from jobs.requests import PruneHistory, RebuildAuthorStats, RefreshAuthorStats, Request
+from models.author_stats import all_fresh
 from models.tick import Tick, take_tick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from arq.cron import CronJob
+    from sqlalchemy.ext.asyncio import AsyncSession
 
     from worker.resources import Resources
     from worker.settings import Settings
@@ -25,16 +27,20 @@ log = structlog.get_logger("headrace.schedule")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A job and its times of day, in the zone of HEADRACE_TIME_ZONE; None means every hour or minute."""
+    """A job and its times of day, in the zone of HEADRACE_TIME_ZONE; None means every hour or minute.
+
+    `unless` may say, in the tick's transaction, that there is nothing to do; then no run is made.
+    """
 
     name: str
     request: Callable[[Settings], Request]
     hour: int | None = None
     minute: int | None = None
+    unless: Callable[[AsyncSession], Awaitable[bool]] | None = None
 
 
 SCHEDULE: tuple[Entry, ...] = (
-    Entry("refresh-stats", lambda _: RefreshAuthorStats()),
+    Entry("refresh-stats", lambda _: RefreshAuthorStats(), unless=all_fresh),
     Entry("rebuild-stats", lambda _: RebuildAuthorStats(), hour=3, minute=10),
     Entry("prune-history", lambda settings: PruneHistory(keep_days=settings.keep_days), hour=4, minute=40),
 )
@@ -65,10 +71,12 @@ def _ticker(resources: Resources, entry: Entry) -> Any:
 
 
 async def take(resources: Resources, entry: Entry, moment: datetime) -> bool:
-    """Start an entry's run for one tick, unless another worker did; tick and run commit together."""
+    """Take a tick and start its run, committed together; False if another worker was first."""
     async with resources.database.writing.begin() as session:
         if not await take_tick(session, entry.name, moment):
             return False
+        if entry.unless and await entry.unless(session):
+            return True
         run_id = await resources.client.enqueue(entry.request(resources.settings), session=session)
         (await session.get_one(Tick, (entry.name, moment))).run_id = run_id
         await session.flush()

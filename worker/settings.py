@@ -18,7 +18,10 @@ class SettingsError(Exception):
 
 
 def _database_url(url: str) -> str:
-    return async_url(url).render_as_string(hide_password=False)
+    parsed = async_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise ValueError("an SQLite database must be a file: sqlite:///path, or sqlite:////absolute/path")
+    return parsed.render_as_string(hide_password=False)
 
 
 def _redis_url(url: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -141,6 +142,23 @@ async def test_a_file_that_changed_between_two_attempts_is_refused(
         await load(
             await again(resources, context), layouts_of([str(path)], "auto"), SITE, choose_writer("auto")
         )
+
+
+async def test_a_file_that_is_rewritten_during_an_import_stops_it(
+    resources: Resources, tmp_path: Path
+) -> None:
+    path = write_jsonl(tmp_path / "posts.jsonl", json_posts(300))
+    context = await running(resources, batch_size=100)
+    writer = choose_writer("auto")
+
+    async def meanwhile(*arguments: Any) -> Any:
+        os.utime(path, (1, 1))
+        return await writer.entities["posts"](*arguments)
+
+    rewriting = replace(writer, entities={"posts": meanwhile})
+    with pytest.raises(InputError, match="changed"):
+        await load(context, layouts_of([str(path)], "auto"), SITE, rewriting)
+    assert len(await posts_of(resources.database)) == 100
 
 
 @both_databases

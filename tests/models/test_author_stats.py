@@ -137,6 +137,20 @@ async def test_a_mark_made_during_a_refresh_survives_it(resources: Resources) ->
         assert (await session.scalars(select(StaleAuthor.author_id))).all() == [author]
 
 
+async def test_a_mark_that_an_import_is_renewing_is_left_to_the_next_refresh(resources: Resources) -> None:
+    database = resources.database
+    await store(database, user(1), post("a", 1))
+    async with database.reading() as session:
+        author = await session.scalar(select(User.id))
+    assert author is not None
+    async with database.writing.begin() as importing:
+        await mark_stale(importing, [author])  # it is marked already; its posts change once more
+        async with database.writing.begin() as refreshing:
+            assert await take_stale(refreshing, 10) == []
+    async with database.writing.begin() as refreshing:
+        assert await take_stale(refreshing, 10) == [author]
+
+
 async def test_two_refreshers_never_take_the_same_author(resources: Resources) -> None:
     database = resources.database
     await store(database, *map(user, range(10)), *(post(n, n) for n in range(10)))

@@ -36,6 +36,10 @@ def test_plain_urls_mean_the_asynchronous_driver(given: str, driver: str) -> Non
     assert async_url(given).drivername == driver
 
 
+def test_libpqs_sslmode_is_understood() -> None:
+    assert async_url("postgresql://u@h/d?sslmode=require").query == {"ssl": "require"}
+
+
 @pytest.mark.parametrize("given", ["oracle://u@h/d", "postgresql+psycopg2://u@h/d", "nonsense", ""])
 def test_other_urls_are_refused(given: str) -> None:
     with pytest.raises(ValueError, match="database"):

@@ -149,6 +149,8 @@ def test_migrate_and_a_database_that_is_not_migrated(headrace: CommandLine, tmp_
         ({"REDIS_URL": "redis://:hunter2@127.0.0.1:1/0"}, "127.0.0.1:1"),
         ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, "cannot be used"),
         ({"HEADRACE_BATCH_SIZE": "x"}, "HEADRACE_BATCH_SIZE"),
+        ({"DATABASE_URL": "mysql://u@127.0.0.1:1/d"}, "needs the package aiomysql"),
+        ({"DATABASE_URL": "postgresql://u@127.0.0.1:1/d?nonsense=1"}, "nonsense"),
         ({"HEADRACE_HOME": "/proc/nowhere", "DATABASE_URL": "", "REDIS_URL": ""}, "HEADRACE_HOME"),
     ],
 )
@@ -187,7 +189,7 @@ def test_a_folder_without_dump_files_is_one_line(headrace: CommandLine, tmp_path
     assert_one_line(headrace("import", tmp_path / "empty", "--site", "s"), "Users, Tags or Posts")
 
 
-@pytest.mark.parametrize("run_id", ["ffffffff", "not-a-run", "", "ffffffff-ffff-4fff-8fff-ffffffffffff"])
+@pytest.mark.parametrize("run_id", ["ffffffff", "not-a-run", "", "f", "ffffffff-ffff-4fff-8fff-ffffffffffff"])
 def test_an_unknown_run_is_one_line(headrace: CommandLine, run_id: str) -> None:
     assert_one_line(headrace("run", run_id), "headrace runs")
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from models import Run, Tick
 from tests.conftest import both_databases
+from tests.factories import post, store, user
 from worker.arq_worker import Worker
 from worker.execution import Executor
 from worker.schedule import SCHEDULE, cron_jobs, take
@@ -52,15 +53,24 @@ async def test_hours_are_meant_in_the_named_zone_also_after_the_clocks_change(re
 
 @both_databases
 async def test_a_tick_starts_one_run_among_many_workers(resources: Resources) -> None:
-    entry = SCHEDULE[0]
+    entry = SCHEDULE[1]
     taken = await asyncio.gather(*(take(resources, entry, NOON) for _ in range(6)))
     assert sorted(taken) == [False] * 5 + [True]
     assert await take(resources, entry, NOON + timedelta(minutes=1))
     async with resources.database.reading() as session:
-        assert [run.job for run in await session.scalars(select(Run))] == ["refresh_author_stats"] * 2
+        assert [run.job for run in await session.scalars(select(Run))] == ["rebuild_author_stats"] * 2
         ticks = (await session.scalars(select(Tick))).all()
     assert {tick.tick for tick in ticks} == {NOON, NOON + timedelta(minutes=1)}
     assert all(tick.run_id for tick in ticks)
+
+
+@both_databases
+async def test_a_refresh_is_started_only_for_stale_authors(resources: Resources) -> None:
+    assert await take(resources, SCHEDULE[0], NOON)
+    await store(resources.database, user(1), post("a", 1))
+    assert await take(resources, SCHEDULE[0], NOON + timedelta(minutes=1))
+    async with resources.database.reading() as session:
+        assert [run.job for run in await session.scalars(select(Run))] == ["refresh_author_stats"]
 
 
 async def test_arq_carries_a_tick_into_the_ledger(resources: Resources) -> None:

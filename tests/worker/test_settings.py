@@ -41,6 +41,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
         ("HEADRACE_LOG_LEVEL", "loud", "HEADRACE_LOG_LEVEL"),
         ("REDIS_URL", "http://h", "REDIS_URL: not a Redis URL"),
         ("DATABASE_URL", "oracle://h/d", "DATABASE_URL: unknown database driver"),
+        ("DATABASE_URL", "sqlite://", "DATABASE_URL: an SQLite database must be a file"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:

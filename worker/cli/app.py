@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import msgspec
 from rich.console import Console
 
 from worker.logs import configure_logs
@@ -53,4 +53,5 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
 
 def print_json(document: Any) -> None:
     """Print one JSON document."""
-    sys.stdout.write(json.dumps(document, default=str, ensure_ascii=False, indent=2) + "\n")
+    text = msgspec.json.format(msgspec.json.encode(document), indent=2)
+    sys.stdout.write(text.decode() + "\n")

@@ -37,9 +37,20 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     help="What a single file holds.",
 )
 @click.option(
-    "--format", "format_", type=click.Choice(get_args(FormatChoice)), default="auto", show_default=True
+    "--format",
+    "format_",
+    type=click.Choice(get_args(FormatChoice)),
+    default="auto",
+    show_default=True,
+    help="How the files are written; known from name and content unless given.",
 )
-@click.option("--writer", type=click.Choice(get_args(WriterChoice)), default="auto", show_default=True)
+@click.option(
+    "--writer",
+    type=click.Choice(get_args(WriterChoice)),
+    default="auto",
+    show_default=True,
+    help="How rows are put into the tables.",
+)
 @click.option("--wait", is_flag=True, help="Wait for the end; non-zero if the run failed.")
 @click.option("--with-worker", is_flag=True, help="Run a worker inside this command until the run ends.")
 @json_option

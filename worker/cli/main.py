@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
+from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.errors import JobError
@@ -24,7 +25,7 @@ EXPECTED = (JobError, EmbeddedError, ServiceError, SchemaError, SettingsError)
 FAILED, INTERRUPTED = 1, 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="headrace")
 def cli() -> None:
     """Load users, posts and tags into a SQL database and keep every author's statistics right.
@@ -52,7 +53,7 @@ def main() -> None:
         sys.exit(FAILED)
     except EXPECTED as error:
         _fail(" ".join(str(error).split()))
-    except (OSError, SQLAlchemyError) as error:
+    except (OSError, RedisError, SQLAlchemyError) as error:
         _fail(describe(error))
 
 

@@ -13,6 +13,7 @@ from models.author_stats import leaderboard
 from worker.checks import examine
 from worker.cli.app import err, out, run_async, start
 from worker.cli.progress import follow
+from worker.cli.samples import describe_sample
 from worker.cli.statistics import show_authors
 from worker.cli.tables import show_receipt
 from worker.main import run_worker, working
@@ -81,7 +82,7 @@ async def _demo(folder: Path) -> None:
     err.print("starting an embedded PostgreSQL and Redis, and migrating ...")
     async with open_resources(settings, redis=True) as resources:
         counts = write_sample(folder / "dump", users=DEMO_USERS, posts=DEMO_POSTS, seed=1, dirty=True)
-        err.print(f"wrote a sample dump with some dirty rows: {counts}")
+        err.print(f"wrote a sample dump: {describe_sample(counts)}; importing it ...", markup=False)
         request = ImportDump(urls=(str(folder / "dump"),), site="demo")
         run_id = await resources.client.enqueue(request)
         async with working(resources):

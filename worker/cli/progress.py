@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from models.run import FINISHED, family
+from models.run import FINISHED, State, family
 from worker.cli.app import err
 from worker.cli.tables import run_document
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from worker.resources import Resources
 
 LOOK_EVERY_SECONDS = 0.2
+HINT_AFTER_SECONDS = 5.0
 
 
 async def follow(resources: Resources, run_id: UUID) -> dict[str, Any]:
@@ -36,6 +37,7 @@ async def follow(resources: Resources, run_id: UUID) -> dict[str, Any]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    waited, hinted = 0.0, False
     with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
         task = bar.add_task("queued", rows=0, rate=0.0, total=None)
         while True:
@@ -49,6 +51,10 @@ async def follow(resources: Resources, run_id: UUID) -> dict[str, Any]:
                 rows=rows,
                 rate=rows / seconds if seconds else 0.0,
             )
+            waited += LOOK_EVERY_SECONDS
+            if document["state"] == State.QUEUED and not hinted and waited > HINT_AFTER_SECONDS:
+                hinted = True
+                err.print("still queued: is a worker running? `headrace worker` starts one")
             if document["state"] in FINISHED and await _all_finished(resources, run_id):
                 return document
             await asyncio.sleep(LOOK_EVERY_SECONDS)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REJECTS_SHOWN = 10
 RAW_BYTES_SHOWN = 120
+FEWEST_DIGITS = 4
 
 
 @click.command()
@@ -59,6 +60,8 @@ def run(*, run_id: str, as_json: bool) -> None:
         out.print(f"result: {document['result']}", markup=False)
     for rule, number in document["rejects_by_rule"].items():
         out.print(f"{number:,} rejected by rule {rule}", markup=False)
+    if document["rejected"] > REJECTS_SHOWN:
+        out.print(f"the first {REJECTS_SHOWN} of {document['rejected']:,} rejects:", markup=False)
     for reject in document["rejects"]:
         out.print(
             f"{reject['source']} at byte {reject['position']}: {reject['rule']}: {reject['reason']}",
@@ -95,7 +98,7 @@ async def find_run(session: AsyncSession, prefix: str) -> Run:
 
     """
     try:
-        found = await find_runs(session, prefix)
+        found = await find_runs(session, prefix) if len(prefix) >= FEWEST_DIGITS else []
     except ValueError:
         found = []
     if not found:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from worker.cli.app import err, start
-from worker.sample import write_sample
+from worker.sample import SampleCounts, write_sample
 
 
 @click.command()
@@ -20,4 +20,10 @@ def sample(*, folder: Path, users: int, posts: int, seed: int, dirty: bool) -> N
     """Write a dump in the shape of Stack Exchange's: Users.xml, Tags.xml and Posts.xml."""
     start()
     counts = write_sample(folder, users=users, posts=posts, seed=seed, dirty=dirty)
-    err.print(f"wrote {folder}: {counts}", markup=False)
+    err.print(f"wrote {describe_sample(counts)} to {folder}", markup=False)
+
+
+def describe_sample(counts: SampleCounts) -> str:
+    """Say what a sample holds."""
+    parts = ((name, getattr(counts, name)) for name in ("users", "tags", "posts"))
+    return ", ".join(f"{part.rows:,} {name} ({part.rejected} to be rejected)" for name, part in parts)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from jobs.context import COUNTS
-from models.run import Run
+from models.run import COUNTS, Run, State
 from worker.cli.app import out
 
 if TYPE_CHECKING:
@@ -32,8 +31,8 @@ def counts_of(receipts: Sequence[Receipt]) -> dict[str, int]:
 
 def document_of(run: Run) -> dict[str, Any]:
     """Describe a run whose receipts are loaded: the receipt's totals, and each entity's where several."""
-    ended = run.finished_at or datetime.now(UTC)
-    seconds = (ended - run.started_at).total_seconds() if run.started_at else 0.0
+    ended = run.finished_at or (datetime.now(UTC) if run.state == State.RUNNING else None)
+    seconds = (ended - run.started_at).total_seconds() if run.started_at and ended else 0.0
     document: dict[str, Any] = {
         "run_id": str(run.id),
         "job": run.job,
@@ -46,10 +45,10 @@ def document_of(run: Run) -> dict[str, Any]:
         "result": run.result,
         "request": run.request,
         "progress": {"bytes_done": run.bytes_done, "bytes_total": run.bytes_total},
-        "created_at": run.created_at.isoformat(),
-        "run_at": run.run_at.isoformat(),
-        "started_at": run.started_at.isoformat() if run.started_at else None,
-        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "created_at": run.created_at,
+        "run_at": run.run_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
         "parent_id": str(run.parent_id) if run.parent_id else None,
     }
     document["entities"] = {
@@ -100,7 +99,7 @@ def show_runs(documents: Sequence[dict[str, Any]]) -> None:
             f"{d['read']:,}",
             f"{d['rejected']:,}",
             f"{d['seconds']:.1f}",
-            d["created_at"][:19],
+            f"{d['created_at']:%Y-%m-%d %H:%M:%S}",
             d["error"] or "",
         )
     out.print(table)
