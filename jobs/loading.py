@@ -10,30 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy.exc import DBAPIError
-
 from jobs.errors import BatchConflictError, InputError, SourceChangedError
 from jobs.requests import RefreshAuthorStats
 from jobs.sources.opening import find_files, inspect, read
 from jobs.sources.record import BadRecord
+from jobs.writers.bisection import write_or_bisect
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
-from models.dialect import Fault, fault_of
 from models.post import link_authors, link_parents
 from models.reject import Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
-
-    from sqlalchemy.ext.asyncio import AsyncSession
+    from collections.abc import Iterator, Sequence
 
     from jobs.context import Batch, JobContext
     from jobs.requests import FormatChoice
     from jobs.sources.opening import Layout
     from jobs.sources.record import Entity, Record
     from jobs.writers.registry import Writer
-
-    Write = Callable[..., Awaitable[Written]]
 
 CONFLICT_TRIES = 3
 LINKS_PER_BATCH = 5_000
@@ -185,37 +179,6 @@ class Loading:
         batch.checkpoint = {"files": self.files, "file": number, "offset": offset}
         batch.bytes_total = sum(layout.size for layout in self.layouts)
         batch.bytes_done = sum(layout.size for layout in self.layouts[:number]) + offset
-
-
-async def write_or_bisect(
-    session: AsyncSession, site: str, records: Sequence[Record], write: Write
-) -> tuple[Written, list[BadRecord]]:
-    """Write records in a savepoint; what the database refuses is halved until the bad ones stand alone.
-
-    Raises:
-        BatchConflictError: another import inserted one of the records first.
-
-    """
-    try:
-        async with session.begin_nested():
-            return await write(session, site, records), []
-    except DBAPIError as error:
-        fault = fault_of(error)
-        if fault is Fault.CONFLICT:
-            raise BatchConflictError from error
-        if fault is not Fault.ROW:
-            raise
-        if len(records) == 1:
-            return Written(), [_refused(records[0], error)]
-    half = len(records) // 2
-    first, refused_first = await write_or_bisect(session, site, records[:half], write)
-    second, refused_second = await write_or_bisect(session, site, records[half:], write)
-    return first + second, refused_first + refused_second
-
-
-def _refused(record: Record, error: DBAPIError) -> BadRecord:
-    reason = str(error.orig).splitlines()[0]
-    return BadRecord(offset=record.offset, end=record.end, raw=record.raw, rule="database", reason=reason)
 
 
 def _identity(layout: Layout) -> list[Any]:

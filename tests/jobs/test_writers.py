@@ -9,8 +9,9 @@ from sqlalchemy import delete, event, func, insert, select
 from sqlalchemy.exc import DBAPIError
 
 from jobs.errors import BatchConflictError
-from jobs.loading import link, write_or_bisect
+from jobs.loading import link
 from jobs.writers.add_all import write_posts, write_tags, write_users
+from jobs.writers.bisection import write_or_bisect
 from jobs.writers.registry import choose_writer
 from jobs.writers.written import Written
 from models import Post, StaleAuthor, Tag, User, post_tags
