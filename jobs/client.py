@@ -9,6 +9,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
+from arq.jobs import serialize_job
+from arq.utils import timestamp_ms
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 from sqlalchemy import event
@@ -17,7 +20,7 @@ from models.database import open_database
 from models.run import add_run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
 
 DEFAULT_QUEUE = "headrace"
 RUN_ARGUMENT = "run_id"  # all that a bell carries; the request stays in the database
-CONNECT_SECONDS = 5
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 5.0  # a Redis that hangs is treated as one that is away
+MOST_BELLS = 100
 logger = logging.getLogger("headrace.client")
 
 
@@ -42,16 +47,34 @@ from_json = json.loads
 
 def open_redis(url: str, queue: str = DEFAULT_QUEUE) -> ArqRedis:
     """Make a Redis client for arq with JSON in both directions; it connects with the first command."""
-    pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_SECONDS)
+    pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS)
     return ArqRedis(pool, job_serializer=to_json, job_deserializer=from_json, default_queue_name=queue)
 
 
-async def ring(redis: ArqRedis, run_id: UUID, job: str) -> None:
-    """Tell the workers of a queued run; a bell that cannot be rung is made good by their dispatcher."""
+async def ring(redis: ArqRedis, runs: Sequence[tuple[UUID, str]]) -> None:
+    """Tell the workers of queued runs (id, job); bells that cannot be rung are made good by the dispatcher.
+
+    A message is what arq itself would write, in one round trip for all; the list beside the queue is what
+    idle workers wait at.
+    """
+    queue, moment = redis.default_queue_name, timestamp_ms()
     try:
-        await redis.enqueue_job(job, _job_id=str(run_id), run_id=str(run_id))
+        async with redis.pipeline(transaction=False) as pipe:
+            for run_id, job in runs:
+                name, argument = str(run_id), {RUN_ARGUMENT: str(run_id)}
+                message = serialize_job(job, (), argument, None, moment, serializer=to_json)
+                pipe.set(job_key_prefix + name, message, px=redis.expires_extra_ms, nx=True)
+                pipe.zadd(queue, {name: moment}, nx=True)
+            pipe.lpush(bell_of(queue), *("ring" for _ in runs[:MOST_BELLS]))
+            pipe.ltrim(bell_of(queue), 0, MOST_BELLS - 1)
+            await pipe.execute()
     except (RedisError, OSError) as error:
-        logger.warning("bell.missed", extra={"run_id": str(run_id), "error": type(error).__name__})
+        logger.warning("bell.missed", extra={"runs": len(runs), "error": type(error).__name__})
+
+
+def bell_of(queue: str) -> str:
+    """Name the list beside a queue at which idle workers wait."""
+    return f"{queue}:bell"
 
 
 class JobClient:
@@ -74,7 +97,8 @@ class JobClient:
         """Write a run and return its id; where `unique_key` was used before, return that run's id.
 
         With a session the run is part of the caller's transaction: it exists if and only if that commits,
-        and the bell rings after the commit. Without one the run is committed here.
+        and the bell rings after the commit. Without one the run is committed here. A run for later (`run_at`)
+        is rung for by the dispatcher when its time has come.
         """
         row = {
             "job": request.job,
@@ -85,12 +109,13 @@ class JobClient:
         }
         if session is not None:
             run_id = await add_run(session, row)
-            self._ring_after_commit(session.sync_session, run_id, request.job)
+            if run_at is None:
+                self._ring_after_commit(session.sync_session, run_id, request.job)
             return run_id
         async with self._sessions.begin() as own:
             run_id = await add_run(own, row)
-        if self._redis is not None:
-            await ring(self._redis, run_id, request.job)
+        if self._redis is not None and run_at is None:
+            await ring(self._redis, [(run_id, request.job)])
         return run_id
 
     def _ring_after_commit(self, session: Session, run_id: UUID, job: str) -> None:
@@ -105,11 +130,12 @@ class JobClient:
         # A released savepoint is reported as a commit too; only the outermost one makes the run visible.
         if self._redis is None or session.in_nested_transaction():
             return
-        for run_id, job in session.info.get(self, ()):
-            bell = asyncio.get_running_loop().create_task(ring(self._redis, run_id, job))
+        runs = list(session.info[self])
+        session.info[self].clear()
+        if runs:
+            bell = asyncio.get_running_loop().create_task(ring(self._redis, runs))
             self._bells.add(bell)
             bell.add_done_callback(self._bells.discard)
-        session.info[self].clear()
 
     def _rolled_back(self, session: Session) -> None:
         if not session.in_nested_transaction():

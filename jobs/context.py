@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobs.errors import LeaseLostError
+from jobs.errors import LeaseLostError, StoppingError
 from models.run import COUNTS, Receipt, is_held, update_held
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class JobContext:
     batch_size: int = 1_000
     checkpoint: dict[str, Any] | None = None
     follow_ups: list[Request] = field(default_factory=list)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Batch]:
@@ -57,8 +59,11 @@ class JobContext:
 
         Raises:
             LeaseLostError: another attempt holds the run; nothing of this batch is kept.
+            StoppingError: the worker is shutting down; the run goes back and continues here.
 
         """
+        if self.stopping.is_set():
+            raise StoppingError
         async with self.database.writing() as session, session.begin():
             if not await is_held(session, self.run_id, self.attempt):
                 raise LeaseLostError
@@ -87,7 +92,7 @@ class JobContext:
             "bytes_done": batch.bytes_done,
             "bytes_total": batch.bytes_total,
         }
-        values = {name: value for name, value in progress.items() if value is not None}
+        values = {"crashes": 0} | {name: value for name, value in progress.items() if value is not None}
         if not await update_held(batch.session, self.run_id, self.attempt, values):
             raise LeaseLostError
 

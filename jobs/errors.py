@@ -23,5 +23,9 @@ class LeaseLostError(JobError):
     """The run belongs to another attempt by now; nothing more may be written for it."""
 
 
+class StoppingError(JobError):
+    """The worker is shutting down; the run goes on from here with another."""
+
+
 class BatchConflictError(JobError):
     """Another import inserted the same records at the same time; the batch is tried again."""

@@ -66,12 +66,14 @@ async def reserve_ids(session: AsyncSession, table: FromClause, how_many: int) -
 class Fault(Enum):
     """What a database error says about trying again."""
 
-    CONFLICT = "another transaction inserted the same key first: the whole batch may be tried again"
+    CONFLICT = "another transaction was first: the whole batch may be tried again"
     ROW = "a value or a constraint: the row that has it can never be written"
     OTHER = "the connection, the server or the statement: nothing is wrong with the rows"
 
 
-MYSQL_DUPLICATE_KEY = 1062
+# SQLSTATE: a duplicate key, a serialization failure, a deadlock; then MySQL's codes for the same.
+CONFLICT_STATES = {"23505", "40001", "40P01"}
+MYSQL_CONFLICTS = {1062, 1205, 1213}
 
 
 def fault_of(error: DBAPIError) -> Fault:
@@ -79,7 +81,7 @@ def fault_of(error: DBAPIError) -> Fault:
     driver: Any = getattr(error, "driver_exception", None) or error.orig
     state = str(getattr(driver, "sqlstate", None) or "")
     code = (getattr(driver, "args", None) or (None,))[0]
-    if state == "23505" or code == MYSQL_DUPLICATE_KEY or "UNIQUE constraint failed" in str(driver):
+    if state in CONFLICT_STATES or code in MYSQL_CONFLICTS or "UNIQUE constraint failed" in str(driver):
         return Fault.CONFLICT
     if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
         return Fault.OTHER

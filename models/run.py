@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     Uuid,
+    case,
     delete,
     func,
     select,
@@ -27,7 +28,7 @@ from models.clock import now
 from models.dialect import insert_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement, Row
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -53,7 +54,8 @@ class Run(Base):
     """The durable record of one request; its id is also the arq job id.
 
     `attempt` grows with every take and is the fencing token: a transaction of an older attempt cannot
-    commit. `failures` counts only attempts that failed, not those that a shutdown or a crash cut short.
+    commit. `failures` counts only attempts that failed, not those that a shutdown or a crash cut short;
+    `crashes` counts workers that died on the run since it last committed a batch.
     """
 
     __tablename__ = "runs"
@@ -69,6 +71,7 @@ class Run(Base):
     state: Mapped[str] = mapped_column(String(16), default=State.QUEUED)
     attempt: Mapped[small_int] = mapped_column(default=0)
     failures: Mapped[small_int] = mapped_column(default=0)
+    crashes: Mapped[small_int] = mapped_column(default=0)
     run_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     worker: Mapped[str | None] = mapped_column(String(128))
@@ -110,7 +113,11 @@ async def add_run(session: AsyncSession, row: dict[str, Any]) -> UUID:
     """Write a queued run in the caller's transaction; where its unique key exists, return that run's id."""
     moment = (await session.execute(select(now()))).scalar_one()
     row = {"id": uuid4(), "run_at": moment, **{k: v for k, v in row.items() if v is not None}}
-    row |= {"state": State.QUEUED, "attempt": 0, "failures": 0, "bytes_done": 0, "bytes_total": 0}
+    row |= dict.fromkeys(("attempt", "failures", "crashes"), 0) | {
+        "state": State.QUEUED,
+        "bytes_done": 0,
+        "bytes_total": 0,
+    }
     await session.execute(insert_missing(session, Run.__table__), [row | {"created_at": moment}])
     same = Run.unique_key == row["unique_key"] if row.get("unique_key") else Run.id == row["id"]
     return (await session.execute(select(Run.id).where(same))).scalar_one()
@@ -151,18 +158,54 @@ async def update_held(session: AsyncSession, run_id: UUID, attempt: int, values:
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
-async def take_back_expired(session: AsyncSession) -> Sequence[UUID]:
-    """Queue again every run whose worker let its lease run out."""
+async def take_back_expired(session: AsyncSession, most_crashes: int) -> Sequence[Row[UUID, str]]:
+    """Queue again every run whose worker let its lease run out; park it if that happened too often.
+
+    Return the runs' ids and new states.
+    """
     query = select(Run.id).where(Run.state == State.RUNNING, Run.lease_until < now())
     expired = (await session.scalars(query.with_for_update(skip_locked=True))).all()
-    if expired:
-        await session.execute(
-            update(Run)
-            .where(Run.id.in_(expired), Run.state == State.RUNNING, Run.lease_until < now())
-            .values(state=State.QUEUED, lease_until=None, worker=None)
-            .execution_options(synchronize_session=False)
+    if not expired:
+        return []
+    parked = Run.crashes + 1 >= most_crashes
+    error = f"its worker died {most_crashes} times without committing anything"
+    await session.execute(
+        update(Run)
+        .where(Run.id.in_(expired), Run.state == State.RUNNING, Run.lease_until < now())
+        .values(
+            state=case((parked, State.FAILED), else_=State.QUEUED),
+            error=case((parked, error), else_=Run.error),
+            finished_at=case((parked, now()), else_=None),
+            crashes=Run.crashes + 1,
+            lease_until=None,
+            worker=None,
         )
-    return expired
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.execute(select(Run.id, Run.state).where(Run.id.in_(expired)))).all()
+
+
+async def cancel_runs(session: AsyncSession, run_ids: Collection[UUID]) -> int:
+    """Cancel queued and running runs; a running one stops at once and keeps what it committed."""
+    statement = update(Run).where(Run.id.in_(run_ids), Run.state.in_((State.QUEUED, State.RUNNING)))
+    values = {"state": State.CANCELLED, "finished_at": now(), "lease_until": None, "error": "cancelled"}
+    done = await session.execute(statement.values(values).execution_options(synchronize_session=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+async def retry_runs(session: AsyncSession, which: ColumnElement[bool]) -> int:
+    """Queue failed and cancelled runs again, from their checkpoints and with all their tries."""
+    statement = update(Run).where(which, Run.state.in_((State.FAILED, State.CANCELLED)))
+    values = {
+        "state": State.QUEUED,
+        "run_at": now(),
+        "failures": 0,
+        "crashes": 0,
+        "error": None,
+        "finished_at": None,
+    }
+    done = await session.execute(statement.values(values).execution_options(synchronize_session=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]
 
 
 async def find_runs(session: AsyncSession, prefix: str) -> Sequence[Run]:

@@ -13,13 +13,13 @@ from arq.constants import health_check_key_suffix, in_progress_key_prefix
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.client import RUN_ARGUMENT, from_json, to_json
+from jobs.client import RUN_ARGUMENT, bell_of, from_json, to_json
 from jobs.registry import JOBS
 from models.run import add_run
 from worker.outcomes import Interrupted, Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from arq.cron import CronJob
     from arq.typing import WorkerCoroutine
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("headrace.worker")
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5  # the bell wakes us earlier; plain arq rings none
+LISTEN_SECONDS = 1
+LONGEST_AWAY_SECONDS = 5.0
 # Tries and timeouts are kept by the ledger; arq's own must never end a job before it.
 UNLIMITED_TRIES = 1_000_000_000
 TIMEOUT_MARGIN_SECONDS = 600.0
@@ -39,11 +41,11 @@ class Worker(arq.Worker):
     """An arq worker whose messages carry run ids, and whose jobs are what the ledger says.
 
     A message may be delivered twice or lost: the claim in the database decides who runs what, and the
-    dispatcher rings again for runs that Redis forgot. So arq's in-progress key can be short and renewed,
-    and an end of a duplicate message does no harm.
+    dispatcher rings again for runs that Redis forgot. So arq's in-progress key can be short and renewed, an
+    end of a duplicate message does no harm, and a Redis that goes away is waited for.
     """
 
-    def __init__(self, executor: Executor, *, burst: bool, cron: Sequence[CronJob], signals: bool) -> None:
+    def __init__(self, executor: Executor, *, burst: bool = False, cron: Sequence[CronJob] = ()) -> None:
         settings = executor.resources.settings
         super().__init__(
             [
@@ -59,7 +61,7 @@ class Worker(arq.Worker):
             cron_jobs=cron,
             redis_pool=executor.resources.redis,
             burst=burst,
-            handle_signals=signals,
+            handle_signals=False,
             max_jobs=settings.concurrency,
             keep_result=0,
             poll_delay=POLL_SECONDS,
@@ -70,11 +72,62 @@ class Worker(arq.Worker):
             timezone=cast("Any", settings.zone),
         )
         self.in_progress_timeout_s = settings.lease_seconds
+        self.shutdown_seconds = settings.shutdown_seconds
+        self.stopping = executor.stopping
         self._renewed_at = 0.0
+        self._away_rounds = 0
+        self._work = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+
+    async def main(self) -> None:
+        """Work until told to stop or, in a burst, until the queue is empty; then let the running end."""
+        while not self.stopping.is_set():
+            await self._round()
+            if self.burst and not self._away_rounds and await self._is_drained():
+                break
+            await self._wait_for_work()
+        await self._let_running_end()
+
+    async def _round(self) -> None:
+        """Do what arq does between two sleeps; say once that Redis is away, and once that it is back."""
+        try:
+            await self._poll_iteration()
+        except (RedisError, OSError) as error:
+            if not self._away_rounds:
+                log.warning("redis.away", error=type(error).__name__)
+            self._away_rounds += 1
+            await asyncio.sleep(min(POLL_SECONDS * self._away_rounds, LONGEST_AWAY_SECONDS))
+        else:
+            if self._away_rounds:
+                log.info("redis.back", rounds=self._away_rounds)
+            self._away_rounds = 0
+
+    async def _is_drained(self) -> bool:
+        with suppress(RedisError, OSError):
+            return not self.tasks and not await self.pool.zcard(self.queue_name)
+        return False
+
+    async def _wait_for_work(self) -> None:
+        """Sleep until a bell rings, a slot gets free or the poll is due."""
+        if self.job_counter < self.max_jobs and (self._listening is None or self._listening.done()):
+            self._listening = asyncio.create_task(self._listen())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._work.wait()
+        self._work.clear()
+
+    async def _listen(self) -> None:
+        with suppress(RedisError, OSError):
+            bell = self.pool.blpop([bell_of(self.queue_name)], timeout=LISTEN_SECONDS)
+            if await cast("Awaitable[Any]", bell):
+                self._work.set()
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start what is not running here already: after an outage our own keys may have expired."""
-        await super().start_jobs([job_id for job_id in job_ids if job_id.decode() not in self.tasks])
+        before = set(self.tasks)
+        await super().start_jobs([job_id for job_id in job_ids if job_id.decode() not in before])
+        for job_id in self.tasks.keys() - before:
+            self.tasks[job_id].add_done_callback(lambda _: self._work.set())
 
     async def heart_beat(self) -> None:
         """Renew the in-progress keys of the running jobs, then do what arq does: health and cron."""
@@ -87,14 +140,30 @@ class Worker(arq.Worker):
         await super().heart_beat()
 
     def stop(self) -> None:
-        """Stop taking messages and interrupt what runs, as a signal does."""
-        for task in (*self.tasks.values(), self.main_task):
-            if task is not None and not task.done():
-                task.cancel()
+        """Take no more messages and let the runs go back at their next batch; asked twice, at once."""
+        if self.stopping.is_set():
+            self._interrupt()
+        self.stopping.set()
+        self._work.set()
+
+    def _interrupt(self) -> None:
+        for task in self.tasks.values():
+            task.cancel()
+
+    async def _let_running_end(self) -> None:
+        """Wait for the running jobs up to the bound, then interrupt them; they write down where they are."""
+        if self.tasks:
+            _, late = await asyncio.wait(self.tasks.values(), timeout=self.shutdown_seconds)
+            if late:
+                log.warning("worker.interrupts", runs=len(late))
+            self._interrupt()
+            await asyncio.wait(self.tasks.values(), timeout=self.shutdown_seconds)
 
     async def close(self) -> None:
-        """Wait for the interrupted runs to be handed back; connections belong to the resources."""
-        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        """Leave Redis as if we had not been there; connections belong to the resources."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
         with suppress(RedisError, OSError):
             await self.pool.delete(self.health_check_key)
 

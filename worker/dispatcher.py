@@ -19,6 +19,7 @@ log = structlog.get_logger("headrace.dispatcher")
 
 EVERY_SECONDS = 1.0
 RUNS_AT_ONCE = 1_000
+MOST_CRASHES = 5  # workers that may die on a run before it is parked
 
 
 async def dispatch(resources: Resources) -> int:
@@ -27,15 +28,15 @@ async def dispatch(resources: Resources) -> int:
     if redis is None:
         return 0
     async with resources.database.writing.begin() as session:
-        for run_id in await take_back_expired(session):
-            log.warning("run.taken_back", run_id=str(run_id))
+        for run_id, state in await take_back_expired(session, MOST_CRASHES):
+            log.warning("run.taken_back", run_id=str(run_id), state=state)
         due = await due_runs(session, RUNS_AT_ONCE)
     if not due:
         return 0
     scores = await redis.zmscore(redis.default_queue_name, [str(run_id) for run_id, _ in due])
-    missing = [run for run, score in zip(due, scores, strict=True) if score is None]
-    for run_id, job in missing:
-        await ring(redis, run_id, job)
+    missing = [(run_id, job) for (run_id, job), score in zip(due, scores, strict=True) if score is None]
+    if missing:
+        await ring(redis, missing)
     return len(missing)
 
 

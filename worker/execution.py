@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.context import JobContext
-from jobs.errors import LeaseLostError
+from jobs.errors import LeaseLostError, StoppingError
 from jobs.registry import BY_NAME
 from models.clock import now
-from models.run import Run, State, claim, receipt_totals, update_held
+from models.run import Run, State, claim, is_held, receipt_totals, update_held
 from worker.outcomes import Failed, Interrupted, Lost, Outcome, Retry, Succeeded
 from worker.retries import judge
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("headrace.worker")
 
+LOOK_EVERY_SECONDS = 0.5  # how soon a cancelled run stops
+
 
 def worker_name() -> str:
     """Name this process in the ledger."""
@@ -42,6 +45,8 @@ class Executor:
 
     resources: Resources
     worker: str = field(default_factory=worker_name)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process shuts down: runs go back at their next batch."""
 
     async def execute(self, run_id: UUID) -> Outcome | None:
         """Make one attempt at a run; None if it is not ours to take: done, running elsewhere, not yet due."""
@@ -73,6 +78,7 @@ class Executor:
             database=self.resources.database,
             batch_size=self.resources.settings.batch_size,
             checkpoint=run.checkpoint,
+            stopping=self.stopping,
         )
         try:
             request = job.request.model_validate(run.request)
@@ -80,7 +86,7 @@ class Executor:
                 result = await job.function(context, request)
         except LeaseLostError:
             return Lost()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, StoppingError):
             return Interrupted()
         except Exception as error:
             log.debug("attempt.failed", exc_info=error)
@@ -95,9 +101,13 @@ class Executor:
 
         async def renew() -> None:
             nonlocal lost
+            every = self.resources.settings.lease_seconds / 3
+            renewed = time.monotonic()
             while not lost:
-                await asyncio.sleep(self.resources.settings.lease_seconds / 3)
-                lost = not await self._renew(run)
+                await asyncio.sleep(min(every, LOOK_EVERY_SECONDS))
+                due = time.monotonic() - renewed >= every
+                renewed = time.monotonic() if due else renewed
+                lost = not await self._still_ours(run, renew=due)
             if task is not None:
                 task.cancel()
 
@@ -113,11 +123,15 @@ class Executor:
             renewal.cancel()
             await asyncio.gather(renewal, return_exceptions=True)
 
-    async def _renew(self, run: Run) -> bool:
+    async def _still_ours(self, run: Run, *, renew: bool) -> bool:
+        """Renew the lease, or only look whether somebody cancelled the run or took it over."""
         until = now(self.resources.settings.lease_seconds)
         try:
-            async with self.resources.database.writing.begin() as session:
-                return await update_held(session, run.id, run.attempt, {"lease_until": until})
+            if renew:
+                async with self.resources.database.writing.begin() as session:
+                    return await update_held(session, run.id, run.attempt, {"lease_until": until})
+            async with self.resources.database.reading() as session:
+                return await is_held(session, run.id, run.attempt)
         except (OSError, SQLAlchemyError) as error:
             # The fence protects the data; the job finds out by itself whether the database is gone.
             log.warning("lease.not_renewed", error=type(error).__name__)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+import signal
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -23,14 +24,13 @@ log = structlog.get_logger("headrace.worker")
 
 async def run_worker(resources: Resources, *, burst: bool) -> None:
     """Work until SIGTERM or SIGINT, or, in a burst, until no run is queued."""
-    worker = Worker(
-        Executor(resources), burst=burst, cron=() if burst else cron_jobs(resources), signals=True
-    )
+    worker = Worker(Executor(resources), burst=burst, cron=() if burst else cron_jobs(resources))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, worker.stop)
     async with _dispatching(resources):
         log.info("worker.started", burst=burst, concurrency=worker.max_jobs, queue=worker.queue_name)
         try:
-            with suppress(asyncio.CancelledError):  # a signal cancels the worker's loop, not us
-                await worker.async_run()
+            await worker.main()
         finally:
             await worker.close()
             log.info("worker.stopped", complete=worker.jobs_complete)
@@ -39,15 +39,19 @@ async def run_worker(resources: Resources, *, burst: bool) -> None:
 @asynccontextmanager
 async def working(resources: Resources) -> AsyncIterator[None]:
     """Keep a worker inside this process for as long as the block lasts; the schedule stays out of it."""
-    worker = Worker(Executor(resources), burst=False, cron=(), signals=False)
+    worker = Worker(Executor(resources))
     async with _dispatching(resources):
-        task = asyncio.create_task(worker.async_run())
+        ours = asyncio.current_task()
+        task = asyncio.create_task(worker.main())
+        # Who waits for runs must not wait for a worker that is gone.
+        task.add_done_callback(lambda ended: ended.exception() and ours and ours.cancel())
         try:
             yield
         finally:
             worker.stop()
-            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait([task])
             await worker.close()
+            task.result()
 
 
 @asynccontextmanager

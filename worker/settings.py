@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """Records in one transaction."""
     lease_seconds: float = Field(default=15.0, ge=1.0, le=3_600.0)
     """How long a worker that has gone silent keeps its run."""
+    shutdown_seconds: float = Field(default=10.0, ge=0.0, le=3_600.0)
+    """How long a worker that was told to stop waits for its runs before it interrupts them."""
     queue: str = "headrace"
     """Name of the arq queue."""
     time_zone: TimeZone = "UTC"

@@ -40,10 +40,10 @@ async def test_a_run_whose_lease_ran_out_is_queued_again_with_its_checkpoint(res
     async with context.batch() as batch:
         batch.checkpoint = {"offset": 7}
     async with resources.database.writing.begin() as session:
-        assert await take_back_expired(session) == []
+        assert await take_back_expired(session, 5) == []
         await session.execute(update(Run).values(lease_until=now(-1)))
     async with resources.database.writing.begin() as session:
-        assert await take_back_expired(session) == [context.run_id]
+        assert [run_id for run_id, _ in await take_back_expired(session, 5)] == [context.run_id]
         again = await claim(session, context.run_id, "other", 60)
     assert again is not None
     assert (again.attempt, again.checkpoint) == (2, {"offset": 7})

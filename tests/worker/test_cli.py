@@ -223,6 +223,8 @@ def test_an_export_to_a_missing_folder_or_of_an_unknown_kind_is_an_error(
         "import",
         "runs",
         "run",
+        "cancel",
+        "retry",
         "stats",
         "authors",
         "export",

@@ -74,11 +74,11 @@ async def test_a_refresh_is_started_only_for_stale_authors(resources: Resources)
 
 
 async def test_arq_carries_a_tick_into_the_ledger(resources: Resources) -> None:
-    worker = Worker(Executor(resources), burst=True, cron=cron_jobs(resources), signals=False)
+    worker = Worker(Executor(resources), burst=True, cron=cron_jobs(resources))
     soon = datetime.now(UTC).replace(microsecond=0)  # a tick has no fraction
     worker.cron_jobs[0].next_run = soon
     await worker.heart_beat()
-    await worker.async_run()
+    await worker.main()
     await worker.close()
     async with resources.database.reading() as session:
         tick = (await session.scalars(select(Tick))).one()

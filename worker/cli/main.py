@@ -12,7 +12,7 @@ from jobs.errors import JobError
 from worker.cli.exports import export
 from worker.cli.imports import import_
 from worker.cli.process import check, demo, migrate, worker
-from worker.cli.runs import run, runs
+from worker.cli.runs import cancel, retry, run, runs
 from worker.cli.samples import sample
 from worker.cli.statistics import authors, stats
 from worker.embedded import EmbeddedError
@@ -35,7 +35,21 @@ def cli() -> None:
     """
 
 
-for command in (demo, worker, migrate, check, import_, runs, run, stats, authors, export, sample):
+for command in (
+    demo,
+    worker,
+    migrate,
+    check,
+    import_,
+    runs,
+    run,
+    cancel,
+    retry,
+    stats,
+    authors,
+    export,
+    sample,
+):
     cli.add_command(command)
 
 

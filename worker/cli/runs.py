@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobs.errors import InputError
+from jobs.registry import BY_NAME
 from models.reject import rejects_by_rule, rejects_of
-from models.run import State, find_runs, list_runs
-from worker.cli.app import json_option, out, print_json, run_async, start
+from models.run import Run, State, cancel_runs, find_runs, list_runs, retry_runs
+from worker.cli.app import err, json_option, out, print_json, run_async, start
 from worker.cli.tables import document_of, show_receipt, show_runs
 from worker.resources import open_resources
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from models.run import Run
     from worker.settings import Settings
 
 REJECTS_SHOWN = 10
@@ -88,6 +88,47 @@ async def _run(settings: Settings, prefix: str) -> dict[str, Any]:
             for reject in await rejects_of(session, found.id, REJECTS_SHOWN)
         ]
         return document
+
+
+@click.command()
+@click.argument("run_ids", metavar="ID...", nargs=-1, required=True)
+def cancel(*, run_ids: tuple[str, ...]) -> None:
+    """Cancel queued and running runs. A running one stops within a second and keeps what it committed."""
+    settings = start()
+
+    async def main() -> int:
+        async with open_resources(settings) as resources, resources.database.writing.begin() as session:
+            found = [(await find_run(session, run_id)).id for run_id in run_ids]
+            return await cancel_runs(session, found)
+
+    _changed("cancelled", run_async(main()), len(run_ids))
+
+
+@click.command()
+@click.argument("run_ids", metavar="ID...", nargs=-1)
+@click.option("--job", type=click.Choice(list(BY_NAME)), help="All failed runs of this job.")
+def retry(*, run_ids: tuple[str, ...], job: str | None) -> None:
+    """Queue failed or cancelled runs again, from where they stopped and with all their tries."""
+    if bool(run_ids) == bool(job):
+        raise click.UsageError("give the ids of runs, or --job")
+    settings = start()
+
+    async def main() -> int:
+        async with open_resources(settings) as resources, resources.database.writing.begin() as session:
+            if job:
+                return await retry_runs(session, (Run.job == job) & (Run.state == State.FAILED))
+            found = [(await find_run(session, run_id)).id for run_id in run_ids]
+            return await retry_runs(session, Run.id.in_(found))
+
+    _changed("queued again", run_async(main()), len(run_ids))
+
+
+def _changed(what: str, how_many: int, asked: int) -> None:
+    err.print(f"{how_many} {what}")
+    if how_many < asked:
+        raise InputError(
+            f"{asked - how_many} of {asked} could not be {what}: see their states in `headrace runs`"
+        )
 
 
 async def find_run(session: AsyncSession, prefix: str) -> Run:

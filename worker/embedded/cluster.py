@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 from worker.embedded.errors import DataOwnerError, DataVersionError
 from worker.embedded.processes import is_alive

@@ -22,7 +22,7 @@ from worker.embedded.wheels import postgres_program
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import psutil  # type: ignore[import-untyped]  # it ships no types
+    import psutil
 
     from worker.embedded.home import Home
 

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

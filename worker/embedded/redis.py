@@ -20,7 +20,7 @@ from worker.embedded.wheels import redis_server
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import psutil  # type: ignore[import-untyped]  # it ships no types
+    import psutil
 
     from worker.embedded.home import Home
 

@@ -1,0 +1,142 @@
+"""Cancel, retry, crash loops and shutdown: what stops a run, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import update
+
+from jobs.requests import ImportPosts, RefreshAuthorStats
+from models import Run, State
+from models.clock import now
+from models.run import FINISHED, cancel_runs, claim, retry_runs
+from tests.conftest import both_databases
+from tests.factories import SITE, json_posts, run_of, running, write_jsonl
+from worker.dispatcher import MOST_CRASHES, dispatch
+from worker.main import working
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from uuid import UUID
+
+    from tests.conftest import CommandLine
+    from worker.resources import Resources
+
+
+async def until(resources: Resources, run_id: UUID, what: Any, seconds: float = 30) -> Run:
+    async with asyncio.timeout(seconds):
+        while not what(run := await run_of(resources, run_id)):
+            await asyncio.sleep(0.02)
+    return run
+
+
+def posts(tmp_path: Path, how_many: int) -> ImportPosts:
+    return ImportPosts(url=str(write_jsonl(tmp_path / "posts.jsonl", json_posts(how_many))), site=SITE)
+
+
+@both_databases
+async def test_a_running_import_is_cancelled_and_goes_on_from_there_when_retried(
+    resources: Resources, tmp_path: Path
+) -> None:
+    run_id = await resources.client.enqueue(posts(tmp_path, 8_000))
+    async with working(resources):
+        await until(resources, run_id, lambda run: run.receipts)
+        async with resources.database.writing.begin() as session:
+            assert await cancel_runs(session, [run_id]) == 1
+        stopped = await until(resources, run_id, lambda run: run.state == State.CANCELLED)
+        read = stopped.receipts[0].records_read
+        assert 0 < read < 8_000
+        await asyncio.sleep(1)  # whatever it still did would show by now
+        assert (await run_of(resources, run_id)).receipts[0].records_read == read
+        async with resources.database.writing.begin() as session:
+            assert await retry_runs(session, Run.id == run_id) == 1
+        run = await until(resources, run_id, lambda run: run.state in FINISHED)
+    assert (run.state, run.receipts[0].records_read) == (State.SUCCEEDED, 8_000)
+
+
+async def test_a_queued_run_that_was_cancelled_never_starts(
+    resources: Resources, headrace: CommandLine
+) -> None:
+    run_id = await resources.client.enqueue(RefreshAuthorStats())
+    assert (await asyncio.to_thread(headrace, "cancel", run_id)).code == 0
+    assert (await asyncio.to_thread(headrace, "worker", "--burst")).code == 0
+    run = await run_of(resources, run_id)
+    assert (run.state, run.attempt) == (State.CANCELLED, 0)
+    assert (await asyncio.to_thread(headrace, "retry", str(run_id)[:8])).code == 0
+    assert (await asyncio.to_thread(headrace, "cancel", run_id)).code == 0
+    again = await asyncio.to_thread(headrace, "cancel", run_id)
+    assert again.code == 1
+    assert "headrace runs" in again.err
+
+
+async def test_retry_takes_all_failed_runs_of_a_job(resources: Resources, headrace: CommandLine) -> None:
+    ids = [await resources.client.enqueue(RefreshAuthorStats()) for _ in range(3)]
+    async with resources.database.writing.begin() as session:
+        await session.execute(update(Run).values(state=State.FAILED, failures=5, error="x"))
+    assert headrace("retry", "--job", "refresh_author_stats").code == 0
+    runs = [await run_of(resources, run_id) for run_id in ids]
+    assert {(run.state, run.failures, run.error) for run in runs} == {(State.QUEUED, 0, None)}
+    assert headrace("retry").code == 2
+
+
+@both_databases
+async def test_a_run_that_keeps_killing_its_worker_is_parked_with_the_reason(resources: Resources) -> None:
+    context = await running(resources)
+    for crash in range(1, MOST_CRASHES + 1):
+        await expire(resources)
+        await dispatch(resources)
+        run = await run_of(resources, context.run_id)
+        assert run.crashes == crash
+        if crash < MOST_CRASHES:
+            await again(resources, context.run_id)
+    assert run.state == State.FAILED
+    assert run.error == "its worker died 5 times without committing anything"
+    async with resources.database.writing.begin() as session:
+        assert await retry_runs(session, Run.id == run.id) == 1
+    assert (await run_of(resources, run.id)).crashes == 0
+
+
+async def test_a_run_that_makes_progress_may_lose_any_number_of_workers(resources: Resources) -> None:
+    context = await running(resources)
+    for _ in range(2 * MOST_CRASHES):
+        async with context.batch() as batch:
+            batch.checkpoint = {"offset": 1}
+        await expire(resources)
+        await dispatch(resources)
+        run = await again(resources, context.run_id)
+        context.attempt = run.attempt
+    assert run.crashes == 1
+
+
+async def expire(resources: Resources) -> None:
+    async with resources.database.writing.begin() as session:
+        await session.execute(update(Run).values(lease_until=now(-1)))
+
+
+async def again(resources: Resources, run_id: UUID) -> Run:
+    async with resources.database.writing.begin() as session:
+        run = await claim(session, run_id, "next", 60)
+    assert run is not None
+    return run
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+async def test_sigterm_hands_a_long_import_back_and_ends_soon(
+    resources: Resources, headrace: CommandLine, tmp_path: Path, signals: int
+) -> None:
+    run_id = await resources.client.enqueue(posts(tmp_path, 40_000))
+    process = headrace.start("worker")
+    try:
+        await until(resources, run_id, lambda run: run.receipts)
+        for _ in range(signals):
+            process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 15) == 0
+    finally:
+        process.kill()
+        process.wait()
+    run = await run_of(resources, run_id)
+    assert (run.state, run.failures, run.crashes, run.worker) == (State.QUEUED, 0, 0, None)
+    assert 0 < run.receipts[0].records_read < 40_000
