@@ -6,21 +6,24 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import JobError
-from models.run import FINISHED, Run, State
+from models.run import FINISHED, Run, State, cancel_runs
 from worker.execution import Executor
+from worker.outcomes import Failed, Interrupted, Retry, Succeeded
 from worker.resources import open_resources
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from jobs.requests import Request
+    from worker.outcomes import Outcome
+    from worker.resources import Resources
     from worker.settings import Settings
 
 LOOK_EVERY_SECONDS = 0.2
 
 
 async def carry_out(settings: Settings, request: Request) -> dict[str, Any]:
-    """Ask for a job, do it here, and give its result.
+    """Ask for a job, do it here, and give its result; interrupted, the run is cancelled.
 
     Raises:
         JobError: the run failed; the message is its error.
@@ -28,24 +31,35 @@ async def carry_out(settings: Settings, request: Request) -> dict[str, Any]:
     """
     async with open_resources(settings) as resources:
         executor = Executor(resources)
-        run_id = await _begin(executor, request)
-        while True:
-            async with resources.database.reading() as session:
-                run = await session.get_one(Run, run_id)
-            if run.state in FINISHED:
-                break
+        run_id, outcome = await _begin(executor, request)
+        while isinstance(outcome, Retry | None):
             await asyncio.sleep(LOOK_EVERY_SECONDS)
-            await executor.execute(run_id)  # if it is to be tried again, and the time has come
-    if run.state != State.SUCCEEDED:
-        raise JobError(run.error or f"run {run_id} was {run.state}")
-    return run.result or {}
+            # None until it is due, unless a worker was quicker then.
+            outcome = await executor.execute(run_id) or await _ended_elsewhere(resources, run_id)
+        if isinstance(outcome, Interrupted):
+            async with resources.database.writing.begin() as session:
+                await cancel_runs(session, [run_id])
+            raise asyncio.CancelledError
+    match outcome:
+        case Succeeded(result):
+            return result or {}
+        case Failed(error):
+            raise JobError(error)
+        case _:
+            raise JobError(f"run {run_id} was cancelled, or taken over by a worker")
 
 
-async def _begin(executor: Executor, request: Request) -> UUID:
+async def _ended_elsewhere(resources: Resources, run_id: UUID) -> Outcome | None:
+    async with resources.database.reading() as session:
+        run = await session.get_one(Run, run_id)
+    if run.state not in FINISHED:
+        return None
+    return Succeeded(run.result, ()) if run.state == State.SUCCEEDED else Failed(run.error or run.state)
+
+
+async def _begin(executor: Executor, request: Request) -> tuple[UUID, Outcome | None]:
     """Ask for a job and claim its run in one transaction, so that no worker elsewhere gets it first."""
     async with executor.resources.database.writing.begin() as session:
         run_id = await executor.resources.client.enqueue(request, session=session)
         run = await executor.claim(session, run_id)
-    if run is not None:
-        await executor.perform(run)
-    return run_id
+    return run_id, await executor.perform(run) if run else None
