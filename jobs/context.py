@@ -6,19 +6,21 @@ import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobs.errors import LeaseLostError, StoppingError
 from models.run import COUNTS, Receipt, is_held, update_held
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
     from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from jobs.requests import Request
     from models.database import Database
+
+Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
@@ -108,3 +110,19 @@ class JobContext:
         if unknown := batch.unknown_fields.get(entity):
             receipt.unknown_fields = dict(Counter(receipt.unknown_fields) + unknown)
         await batch.session.flush()
+
+
+async def to_its_end(step: Coroutine[Any, Any, Value]) -> Value:
+    """Await a step that must not be cut short; a cancellation takes effect after it.
+
+    A batch is such a step: it is short, and asyncpg hangs when it is cancelled while it pipelines rows. So
+    is writing down what an attempt came to.
+    """
+    task = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            raise error from None
+        raise

@@ -27,11 +27,11 @@ async def export_rows(context: JobContext, request: ExportRows) -> dict[str, Any
     """Stream rows into a file beside the target and rename it when it is complete; count rows and bytes.
 
     Raises:
-        InputError: the folder is missing or cannot be written.
+        InputError: the folder is missing or cannot be written, or the target is no regular file.
 
     """
-    target = Path(request.path)
-    unfinished = target.with_name(f".{target.name}.{context.run_id}.part")
+    target = _replaceable(Path(request.path))
+    unfinished = target.with_name(f".headrace-{context.run_id}.part")
     try:
         with unfinished.open("wb") as file:
             rows = await _write_all(context, request, file)
@@ -43,6 +43,14 @@ async def export_rows(context: JobContext, request: ExportRows) -> dict[str, Any
     finally:
         unfinished.unlink(missing_ok=True)
     return {"rows": rows, "bytes": size, "path": str(target)}
+
+
+def _replaceable(path: Path) -> Path:
+    """Follow links to the file that is to be replaced; a device or a pipe is not replaced by a file."""
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise InputError(f"{target}: is no regular file and is not replaced")
+    return target
 
 
 async def _write_all(context: JobContext, request: ExportRows, file: BinaryIO) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from jobs.context import to_its_end
 from jobs.errors import BatchConflictError, InputError, SourceChangedError
 from jobs.requests import RefreshAuthorStats
 from jobs.sources.opening import find_files, inspect, read
@@ -86,13 +87,16 @@ async def link(context: JobContext, site: str) -> None:
 
     It runs when an import ends, so that of two imports at once the later one sees the rows of both.
     """
-    more = True
-    while more:
-        async with context.batch() as batch:
-            authors = await link_authors(batch.session, site, LINKS_PER_BATCH)
-            parents = await link_parents(batch.session, site, LINKS_PER_BATCH)
-            await mark_stale(batch.session, authors)
-            more = bool(authors or parents)
+    while await to_its_end(_link_some(context, site)):
+        pass
+
+
+async def _link_some(context: JobContext, site: str) -> bool:
+    async with context.batch() as batch:
+        authors = await link_authors(batch.session, site, LINKS_PER_BATCH)
+        parents = await link_parents(batch.session, site, LINKS_PER_BATCH)
+        await mark_stale(batch.session, authors)
+    return bool(authors or parents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class Loading:
         with layout.path.open("rb") as stream:
             items = read(stream, layout, start)
             while chunk := await asyncio.to_thread(_take, items, self.context.batch_size):
-                await self._commit(number, chunk)
+                await to_its_end(self._commit(number, chunk))
         async with self.context.batch() as batch:
             self._mark_progress(batch, number + 1, 0)
 

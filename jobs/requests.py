@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-SiteName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+
+def _utf8(text: str) -> str:
+    text.encode()  # a name that is not UTF-8 could not be kept in the database: ValueError
+    return text
+
+
+Text = Annotated[str, AfterValidator(_utf8)]
+SiteName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_utf8)
+]
 FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv"]
 WriterChoice = Literal["auto", "add_all"]
 ExportEntity = Literal["users", "posts", "tags", "authors"]
@@ -28,7 +37,7 @@ class _Import(Request):
 
 
 class _ImportFile(_Import):
-    url: str
+    url: Text
     """Path of a file that the worker can read."""
 
 
@@ -54,7 +63,7 @@ class ImportDump(_Import):
     """Load several files, or the Users, Tags and Posts files of folders, in that order, as one run."""
 
     job: ClassVar[str] = "import_dump"
-    urls: Annotated[tuple[str, ...], Field(min_length=1)]
+    urls: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
 class RefreshAuthorStats(Request):
@@ -74,7 +83,7 @@ class ExportRows(Request):
 
     job: ClassVar[str] = "export_rows"
     entity: ExportEntity
-    path: str
+    path: Text
     site: SiteName | None = None
     format: ExportFormat = "jsonl"
 

@@ -34,7 +34,7 @@ def async_url(url: str) -> URL:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ValueError("not a database URL; expected e.g. postgresql://user@host/name") from error
     name = DRIVERS.get(parsed.drivername, parsed.drivername)
     if name not in {*DRIVERS.values(), "mysql+asyncmy"}:

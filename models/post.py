@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, select, update
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, select, update
 from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
 
 from models.base import Base, LongText, foreign_id, intpk, name_text, site_name, small_int
@@ -15,7 +15,9 @@ from models.user import User
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from sqlalchemy import Table
     from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.orm import InstrumentedAttribute
 
 
 class Post(Base):
@@ -75,17 +77,28 @@ async def post_ids(session: AsyncSession, site: str, external_ids: Collection[st
     return dict((await session.execute(query)).all()) if external_ids else {}
 
 
+async def lock_authors_of(session: AsyncSession, post_ids: Collection[int]) -> set[int | None]:
+    """Lock posts that are about to change, in key order, and list the authors that they have now.
+
+    What was read of them before may be outdated by another import; its author's figures change as well.
+    """
+    if not post_ids:
+        return set()
+    query = select(Post.id, Post.author_id).where(Post.id.in_(post_ids)).order_by(Post.id)
+    return {author_id for _, author_id in await session.execute(query.with_for_update())}
+
+
 async def link_authors(session: AsyncSession, site: str, limit: int) -> set[int]:
     """Link up to `limit` posts of a site to authors that arrived after them; return those authors' ids."""
     query = (
         select(Post.id, User.id)
         .join(User, (User.site == Post.site) & (User.external_id == Post.author_external_id))
         .where(Post.site == site, UNLINKED_AUTHOR)
+        .order_by(Post.id)
         .limit(limit)
     )
     found = (await session.execute(query)).all()
-    if found:
-        await session.execute(update(Post), [{"id": post, "author_id": author} for post, author in found])
+    await _link(session, Post.author_id, [{"post": post, "to": author} for post, author in found])
     return {author for _, author in found}
 
 
@@ -96,9 +109,19 @@ async def link_parents(session: AsyncSession, site: str, limit: int) -> int:
         select(Post.id, parent.id)
         .join(parent, (parent.site == Post.site) & (parent.external_id == Post.parent_external_id))
         .where(Post.site == site, UNLINKED_PARENT)
+        .order_by(Post.id)
         .limit(limit)
     )
     found = (await session.execute(query)).all()
-    if found:
-        await session.execute(update(Post), [{"id": child, "parent_id": above} for child, above in found])
+    await _link(session, Post.parent_id, [{"post": child, "to": above} for child, above in found])
     return len(found)
+
+
+async def _link(
+    session: AsyncSession, column: InstrumentedAttribute[int | None], links: list[dict[str, int]]
+) -> None:
+    """Set the column of posts where nobody else has set it meanwhile, in key order."""
+    if links:
+        posts = cast("Table", Post.__table__)
+        unlinked = (posts.c.id == bindparam("post")) & posts.c[column.key].is_(None)
+        await session.execute(update(posts).where(unlinked).values({column.key: bindparam("to")}), links)

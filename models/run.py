@@ -141,6 +141,16 @@ async def claim(session: AsyncSession, run_id: UUID, worker: str, lease_seconds:
     return await session.get(Run, run_id) if won.rowcount else None  # type: ignore[attr-defined]
 
 
+async def seconds_until_due(session: AsyncSession, run_id: UUID) -> float | None:
+    """Say in how many seconds a run may be taken: at its time, or when its lease runs out; None if never."""
+    run = await session.get(Run, run_id)
+    if run is None or run.state in FINISHED:
+        return None
+    moment = (await session.execute(select(now()))).scalar_one()
+    due = run.lease_until if run.state == State.RUNNING and run.lease_until else run.run_at
+    return max((due - moment).total_seconds(), 0.0)
+
+
 def held(run_id: UUID, attempt: int) -> ColumnElement[bool]:
     """Match the run only while this attempt holds it: the fence."""
     return (Run.id == run_id) & (Run.attempt == attempt) & (Run.state == State.RUNNING)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, ForeignKey, Table, delete, select, tuple_
+from sqlalchemy import Column, ForeignKey, Table, bindparam, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigKey, exact_string, intpk
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from sqlalchemy.ext.asyncio import AsyncSession
+
+NAMES_AT_ONCE = 10_000  # PostgreSQL takes 32,767 parameters
 
 post_tags = Table(
     "post_tags",
@@ -34,8 +36,12 @@ class Tag(Base):
 
 async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
     """Map tag names that exist to primary keys."""
-    query = select(Tag.name, Tag.id).where(Tag.name.in_(names))
-    return dict((await session.execute(query)).all()) if names else {}
+    known: dict[str, int] = {}
+    ordered = sorted(names)
+    for start in range(0, len(ordered), NAMES_AT_ONCE):
+        page = ordered[start : start + NAMES_AT_ONCE]
+        known |= dict((await session.execute(select(Tag.name, Tag.id).where(Tag.name.in_(page)))).all())
+    return known
 
 
 async def ensure_tags(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
@@ -70,8 +76,7 @@ async def link_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -> 
 
 async def unlink_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -> None:
     """Remove (post, tag) links."""
-    gone = sorted(links)
+    gone = [{"post": post_id, "tag": tag_id} for post_id, tag_id in sorted(links)]
     if gone:
-        await session.execute(
-            delete(post_tags).where(tuple_(post_tags.c.post_id, post_tags.c.tag_id).in_(gone))
-        )
+        one = (post_tags.c.post_id == bindparam("post")) & (post_tags.c.tag_id == bindparam("tag"))
+        await session.execute(delete(post_tags).where(one), gone)

@@ -1,5 +1,5 @@
 """`python -m worker` is the `headrace` command, for where no console script is installed."""
 
-from worker.cli.main import main
+from worker.entry import main
 
 main()

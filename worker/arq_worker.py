@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.client import RUN_ARGUMENT, bell_of, from_json, to_json
 from jobs.registry import JOBS
-from models.run import add_run
+from models.run import add_run, seconds_until_due
 from worker.outcomes import Interrupted, Retry
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ LONGEST_AWAY_SECONDS = 5.0
 UNLIMITED_TRIES = 1_000_000_000
 TIMEOUT_MARGIN_SECONDS = 600.0
 DATABASE_AWAY_SECONDS = 2.0
+NOT_OURS_SECONDS = 1.0
 
 
 class Worker(arq.Worker):
@@ -178,10 +179,14 @@ def adapter(executor: Executor, job: str) -> WorkerCoroutine:
                 fields |= {"positional": list(args)} if args else {}
                 run_id = await adopt(executor, job, ctx["job_id"], fields)
             outcome = await executor.execute(UUID(str(run_id)))
+            due = None if outcome else await seconds_until_due_in(executor, UUID(str(run_id)))
         except (OSError, SQLAlchemyError) as error:
             # The run is as the ledger last knew it; once the database is back, the message is good again.
             log.error("database.away", job=job, error=type(error).__name__)  # noqa: TRY400 - no traceback
             raise arq.Retry(defer=DATABASE_AWAY_SECONDS) from error
+        if due is not None:
+            # Running elsewhere or not due: whether that worker ends it or dies, the message is not lost.
+            raise arq.Retry(defer=min(due, executor.resources.settings.lease_seconds) + NOT_OURS_SECONDS)
         if isinstance(outcome, Retry):
             raise arq.Retry(defer=outcome.delay_seconds)
         if isinstance(outcome, Interrupted):
@@ -189,6 +194,12 @@ def adapter(executor: Executor, job: str) -> WorkerCoroutine:
 
     run.__qualname__ = job
     return run
+
+
+async def seconds_until_due_in(executor: Executor, run_id: UUID) -> float | None:
+    """Look up in the ledger when a run may be taken."""
+    async with executor.resources.database.reading() as session:
+        return await seconds_until_due(session, run_id)
 
 
 async def adopt(executor: Executor, job: str, job_id: str, fields: dict[str, Any]) -> UUID:

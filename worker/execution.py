@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.context import JobContext
+from jobs.context import JobContext, to_its_end
 from jobs.errors import LeaseLostError, StoppingError
 from jobs.registry import BY_NAME
 from models.clock import now
@@ -22,7 +22,7 @@ from worker.outcomes import Failed, Interrupted, Lost, Outcome, Retry, Succeeded
 from worker.retries import judge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -65,7 +65,7 @@ class Executor:
         ):
             log.info("run.started")
             outcome = await self._attempt(run)
-            await _to_its_end(self._finish(run, outcome))
+            await to_its_end(self._finish(run, outcome))
         return outcome
 
     async def _attempt(self, run: Run) -> Outcome:
@@ -155,16 +155,6 @@ class Executor:
         for request in outcome.follow_ups:
             key = f"{request.job} after {run.id}"
             await self.resources.client.enqueue(request, session=session, unique_key=key, parent_id=run.id)
-
-
-async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
-    """Await a step that a shutdown must not cut short: what an attempt came to has to be written."""
-    task = asyncio.ensure_future(step)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
 
 
 def _ledger_values(outcome: Succeeded | Failed | Retry | Interrupted) -> dict[str, Any]:

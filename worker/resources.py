@@ -105,7 +105,7 @@ async def check_database(database: Database, *, migrated: bool, schema: bool) ->
             await check_schema(database.engine)
         else:
             await current(database.engine)
-    except (OSError, TypeError, ValueError, SQLAlchemyError) as error:
+    except (OSError, OverflowError, TypeError, ValueError, SQLAlchemyError) as error:
         # The driver raises TypeError and ValueError for options of the URL that it does not know.
         if database.engine.dialect.name == "sqlite":
             # The driver's thread still reports to this loop when opening the file failed.
@@ -123,7 +123,7 @@ async def connect_redis(settings: Settings, url: str | None) -> ArqRedis:
     redis = open_redis(url or "", settings.queue)
     try:
         await redis.ping()
-    except (OSError, RedisError) as error:
+    except (OSError, TypeError, ValueError, RedisError) as error:
         await redis.aclose(close_connection_pool=True)
         where = make_url(url or "").render_as_string(hide_password=True)
         raise ServiceError(f"Redis at {where} cannot be used: {_reason(error)}") from error

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis.asyncio.connection import parse_url
 
 from models.database import async_url
 
@@ -27,6 +28,10 @@ def _database_url(url: str) -> str:
 def _redis_url(url: str) -> str:
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("not a Redis URL; expected redis://, rediss:// or unix://")
+    try:
+        parse_url(url)
+    except ValueError as error:
+        raise ValueError(f"cannot be read ({error}); expected e.g. redis://host:6379/0") from error
     return url
 
 
@@ -68,7 +73,7 @@ class Settings(BaseSettings):
     """Name of the arq queue."""
     time_zone: TimeZone = "UTC"
     """The zone in which the schedule's hours are meant."""
-    keep_days: float = Field(default=30.0, gt=0)
+    keep_days: float = Field(default=30.0, gt=0, le=36_500)
     """How long finished runs, their rejects and old ticks are kept."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"

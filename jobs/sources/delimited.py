@@ -64,6 +64,10 @@ def header(seen: Glimpse) -> tuple[tuple[str, ...], int]:
         raise WrongEncodingError(
             seen.path, f"its header is not UTF-8 at byte {error.start}", "convert it to UTF-8"
         ) from error
+    if b"\r" in first[2].rstrip(b"\r\n"):
+        raise UnknownFormatError(
+            seen.path, "has rows that end with CR alone", "convert its line ends to LF or CRLF"
+        )
     return tuple(name.strip() for name in names), first[1]
 
 

@@ -12,6 +12,8 @@ ID_CHARS = 64
 TAG_CHARS = 100
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_WITHOUT_ZONE = EPOCH.replace(tzinfo=None)
+FIRST_DAY = datetime(1, 1, 2, tzinfo=UTC)
+LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
 INTEGER = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 MAX_INTEGER_CHARS = 40
 EPOCH_SECONDS = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
@@ -70,14 +72,21 @@ def moment(field: str, value: object) -> datetime | None:
     try:
         # The hyphen tells most dates from epoch seconds without a closer look.
         if isinstance(value, str) and (value[4:5] == "-" or not EPOCH_SECONDS.fullmatch(value)):
-            return _utc(datetime.fromisoformat(value))
+            return _bounded(_utc(datetime.fromisoformat(value)))
         if isinstance(value, str) and YEAR_OR_DAY.fullmatch(value):
             raise UnloadableError("date", f"{field} may be a date or epoch seconds: {shown(value)}")
         if isinstance(value, str | int | float) and not isinstance(value, bool):
-            return EPOCH + timedelta(seconds=float(value))
+            return _bounded(EPOCH + timedelta(seconds=float(value)))
     except (ValueError, OverflowError) as error:
         raise UnloadableError("date", f"{field} is no date of the years 1 to 9999: {shown(value)}") from error
     raise UnloadableError("date", f"{field} is neither an ISO 8601 text nor epoch seconds: {shown(value)}")
+
+
+def _bounded(moment: datetime) -> datetime:
+    """Refuse the first and the last day: drivers take the ends of the calendar for infinity."""
+    if not FIRST_DAY <= moment < LAST_DAY:
+        raise OverflowError
+    return moment
 
 
 def _utc(moment: datetime) -> datetime:

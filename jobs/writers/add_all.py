@@ -10,7 +10,7 @@ from sqlalchemy import select
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.dialect import reserve_ids
-from models.post import Post, post_ids
+from models.post import Post, lock_authors_of, post_ids
 from models.tag import ensure_tags, link_tags, linked_tags, tag_ids, unlink_tags
 from models.user import User, user_ids
 
@@ -35,7 +35,9 @@ class Merge(Generic[Row]):
         self.site = site
         self.rows: dict[str, Row] = rows
         self.free_ids = iter(free_ids)
+        self.stored = frozenset(rows)
         self.new: list[Row] = []
+        self.changed: set[int] = set()
         self.written = Written()
 
     @classmethod
@@ -62,6 +64,8 @@ class Merge(Generic[Row]):
         for name, value in different.items():
             setattr(row, name, value)
         if different or changed:
+            if key in self.stored:
+                self.changed.add(row.id)
             self.written.updated += 1
             return True
         self.written.unchanged += 1
@@ -109,15 +113,14 @@ async def write_posts(session: AsyncSession, site: str, records: Sequence[PostRe
     tagged = {key: links.get(post.id, set()) for key, post in merge.rows.items()}
     stale: set[int | None] = set()
     for record in records:
-        before = merge.rows.get(record.external_id)
-        old_author = before.author_id if before else None
         wanted = {tags[tag] for tag in record.tags}
         retagged = tagged.get(record.external_id) != wanted
         tagged[record.external_id] = wanted
         values = _post_values(record, authors, parents)
         if merge.put(record.external_id, values, changed=retagged):
-            stale |= {old_author, values["author_id"]}
+            stale.add(values["author_id"])
         parents[record.external_id] = merge.rows[record.external_id].id
+    stale |= await lock_authors_of(session, merge.changed)
     await merge.flush(session)
     await _store_links(session, links, {merge.rows[key].id: wanted for key, wanted in tagged.items()})
     await mark_stale(session, {author for author in stale if author is not None})

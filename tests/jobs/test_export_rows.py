@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobs import export_rows as exporting
+from jobs.errors import InputError
 from jobs.export_rows import export_rows
 from jobs.requests import ExportRows, ImportPosts
 from models.exports import EXPORTS
@@ -125,6 +127,28 @@ async def test_a_failed_export_leaves_the_old_file_and_nothing_else(
         await export(resources, path, "posts")
     assert [file.name for file in tmp_path.iterdir()] == ["posts.jsonl"]
     assert path.read_text() == "old"
+
+
+async def test_a_device_or_a_pipe_is_not_replaced_and_a_link_stays_a_link(
+    resources: Resources, tmp_path: Path
+) -> None:
+    await fill(resources)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="no regular file"):
+        await export(resources, tmp_path / "pipe", "users")
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "real.jsonl")
+    await export(resources, tmp_path / "link.jsonl", "users")
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert len((tmp_path / "real.jsonl").read_text().splitlines()) == 5
+
+
+async def test_a_name_as_long_as_the_file_system_allows_can_be_written(
+    resources: Resources, tmp_path: Path
+) -> None:
+    path = tmp_path / ("x" * 249 + ".jsonl")
+    await export(resources, path, "users")
+    assert path.exists()
 
 
 @both_databases

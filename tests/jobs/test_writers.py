@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import delete, event, func, insert, select
+from sqlalchemy import delete, event, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from jobs.errors import BatchConflictError
 from jobs.loading import link
-from jobs.writers.add_all import write_posts, write_tags, write_users
+from jobs.writers.add_all import Merge, write_posts, write_tags, write_users
 from jobs.writers.bisection import write_or_bisect
 from jobs.writers.registry import choose_writer
 from jobs.writers.written import Written
@@ -60,6 +61,47 @@ async def test_tags_follow_the_record(resources: Resources) -> None:
         updated=1, unchanged=1
     )
     assert await tags_of(resources) == {"a": ["y", "z"], "b": ["x"]}
+
+
+@both_databases
+async def test_more_tags_than_a_statement_takes_parameters_come_and_go(resources: Resources) -> None:
+    many = tuple(f"tag-{n}" for n in range(40_000))
+    assert await write(resources, post("a", tags=many)) == Written(inserted=1)
+    assert await write(resources, post("a")) == Written(updated=1)
+    assert await tags_of(resources) == {"a": []}
+
+
+async def test_an_author_whom_another_import_set_meanwhile_is_marked_too(resources: Resources) -> None:
+    database = resources.database
+    await store(database, *map(user, "xyz"), post("a", "x"))
+    late, waiting = asyncio.Event(), asyncio.Event()
+
+    async def write_late() -> None:
+        async with database.writing.begin() as session:
+            merge_of = Merge.of
+
+            async def read_then_wait(*arguments: Any) -> Any:
+                merge = await merge_of(*arguments)
+                waiting.set()
+                await late.wait()
+                return merge
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Merge, "of", read_then_wait)
+                await write_posts(session, SITE, [post("a", "z")])
+
+    other = asyncio.create_task(write_late())  # it has read that the author is x
+    await waiting.wait()
+    async with database.writing.begin() as session:
+        await session.execute(
+            update(Post).values(author_id=select(User.id).where(User.external_id == "y").scalar_subquery())
+        )
+        await session.execute(delete(StaleAuthor))
+    late.set()
+    await other
+    async with database.reading() as session:
+        query = select(User.external_id).join(StaleAuthor, StaleAuthor.author_id == User.id)
+        assert set((await session.scalars(query)).all()) == {"y", "z"}
 
 
 @both_databases

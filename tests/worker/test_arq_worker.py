@@ -106,6 +106,16 @@ async def test_a_run_of_a_dead_worker_is_taken_back_and_finished(resources: Reso
     assert (run.state, run.attempt, run.failures) == (State.SUCCEEDED, 2, 0)
 
 
+@both_databases
+async def test_a_burst_waits_for_the_lease_of_a_dead_worker_and_ends_its_run(resources: Resources) -> None:
+    context = await running(resources)
+    async with resources.database.writing.begin() as session:
+        await session.execute(update(Run).values(lease_until=now(1.5)))
+    await run_worker(resources, burst=True)  # its message is still in Redis
+    run = await run_of(resources, context.run_id)
+    assert (run.state, run.attempt) == (State.SUCCEEDED, 2)
+
+
 async def test_the_dispatcher_leaves_running_and_later_runs_alone(resources: Resources) -> None:
     await running(resources)
     later = await resources.client.enqueue(RefreshAuthorStats())

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import socket
+import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,6 +153,11 @@ def test_migrate_and_a_database_that_is_not_migrated(headrace: CommandLine, tmp_
         ({"REDIS_URL": "redis://:hunter2@127.0.0.1:1/0"}, "127.0.0.1:1"),
         ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, "cannot be used"),
         ({"HEADRACE_BATCH_SIZE": "x"}, "HEADRACE_BATCH_SIZE"),
+        ({"REDIS_URL": "redis://127.0.0.1:abc"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://127.0.0.1:99999"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0?foo=bar"}, "foo"),
+        ({"DATABASE_URL": "postgresql://u@127.0.0.1:99999/d"}, "127.0.0.1"),
+        ({"DATABASE_URL": "postgresql://u@127.0.0.1:abc/d"}, "DATABASE_URL"),
         ({"DATABASE_URL": "mysql://u@127.0.0.1:1/d"}, "needs the package aiomysql"),
         ({"DATABASE_URL": "postgresql://u@127.0.0.1:1/d?nonsense=1"}, "nonsense"),
         ({"HEADRACE_HOME": "/proc/nowhere", "DATABASE_URL": "", "REDIS_URL": ""}, "HEADRACE_HOME"),
@@ -172,6 +181,7 @@ def test_a_service_that_is_away_or_a_bad_setting_is_one_line(
         ("Posts.xml", b'<?xml version="1.0"?>\n<posts>\n  <row Id="1" Post', "</posts>"),
         ("notes.txt", b"hello\n", "--format"),
         ("things.csv", b"colour,weight\nred,3\n", "things.csv"),
+        ("users.csv", b"external_id,name\r1,a\r2,b\r", "CR"),
     ],
 )
 def test_input_that_cannot_be_read_is_one_line_and_asks_for_nothing(
@@ -182,6 +192,49 @@ def test_input_that_cannot_be_read_is_one_line_and_asks_for_nothing(
         path.write_bytes(content)
     assert_one_line(headrace("import", path, "--site", "s", "--wait", "--with-worker"), str(path), says)
     assert headrace("runs", "--json").json == []
+
+
+def test_a_redis_that_accepts_and_never_answers_is_one_line(headrace: CommandLine, dump: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        assert_one_line(headrace("import", dump, "--site", "s", REDIS_URL=url), "127.0.0.1")
+        assert headrace("check", REDIS_URL=url).code == 1
+
+
+def test_a_name_that_is_not_utf8_is_refused(headrace: CommandLine, dump: Path) -> None:
+    for words in (("export", "users", "--to", "\udcff.csv"), ("import", dump, "--site", "\udcff")):
+        done = headrace(*words)
+        assert done.code == 2
+        assert "Traceback" not in done.err
+    assert headrace("runs", "--json").json == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_command_ends_soon_in_one_line_and_its_run_goes_on(
+    headrace: CommandLine, tmp_path: Path, stop: signal.Signals
+) -> None:
+    write_sample(tmp_path / "sample", users=500, posts=6_000, seed=1, dirty=False)
+    for after_seconds in (0.1, 0.4, 0.9, 1.3, 1.6, 1.9):
+        command = headrace.command(
+            "import", tmp_path / "sample", "--site", f"s{after_seconds}", "--wait", "--with-worker"
+        )
+        process = subprocess.Popen(
+            command,
+            env=headrace.environment,
+            cwd=headrace.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(after_seconds)  # any moment will do: before, while and after it imports
+        process.send_signal(stop)
+        _, said = process.communicate(timeout=20)
+        assert "Traceback" not in said
+        assert (process.returncode, said.strip()) in {(130, "headrace: interrupted"), (0, ""), (-stop, "")}
+    assert headrace("worker", "--burst").code == 0
+    runs = headrace("runs", "--json").json
+    assert {run["state"] for run in runs} == {"succeeded"}
 
 
 def test_a_folder_without_dump_files_is_one_line(headrace: CommandLine, tmp_path: Path) -> None:

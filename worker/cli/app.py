@@ -32,7 +32,7 @@ json_option = click.option(
 def start(*, quiet: bool = True) -> Settings:
     """Read the settings and set up logs; a command that answers a person logs only what goes wrong."""
     settings = read_settings()
-    configure_logs(settings, level="error" if quiet and settings.log_level == "info" else None)
+    configure_logs(settings, level="critical" if quiet and settings.log_level == "info" else None)
     return settings
 
 

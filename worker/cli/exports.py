@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+from pydantic import ValidationError
 
 from jobs.errors import InputError
 from jobs.requests import ExportEntity, ExportFormat, ExportRows
 from worker.cli.app import err, run_async, start
 from worker.here import carry_out
+from worker.retries import describe
 
 
 @click.command()
@@ -34,6 +36,9 @@ def export(*, entity: Any, path: Path, site: str | None, format_: Any) -> None:
         raise click.UsageError(f"{path.name}: give --format {' or '.join(get_args(ExportFormat))}")
     if not path.absolute().parent.is_dir():
         raise InputError(f"{path.parent}: there is no such folder")
-    request = ExportRows(entity=entity, path=str(path.absolute()), site=site, format=chosen)
+    try:
+        request = ExportRows(entity=entity, path=str(path.absolute()), site=site, format=chosen)
+    except ValidationError as error:
+        raise click.UsageError(describe(error)) from error
     result = run_async(carry_out(settings, request))
     err.print(f"wrote {result['rows']:,} rows, {result['bytes']:,} bytes to {path}", markup=False)

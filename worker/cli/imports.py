@@ -18,6 +18,7 @@ from worker.cli.progress import follow
 from worker.cli.tables import run_document, show_receipt
 from worker.main import working
 from worker.resources import open_resources
+from worker.retries import describe
 
 if TYPE_CHECKING:
     from jobs.requests import Request
@@ -80,8 +81,7 @@ def import_(  # noqa: PLR0913 - the contract's options
     else:
         err.print(f"queued run {document['run_id']}; `headrace run {document['run_id']}` shows how it goes")
     if document["state"] in {State.FAILED, State.CANCELLED}:
-        if not as_json:
-            err.print(f"headrace: {document['error'] or document['state']}", markup=False)
+        err.print(f"headrace: {document['error'] or document['state']}", markup=False)
         sys.exit(1)
 
 
@@ -104,7 +104,7 @@ def request_for(paths: tuple[str, ...], site: str, entity: Any, format_: Any, wr
             return ImportDump(urls=absolute, site=site, format=format_, writer=writer)
         return IMPORT_OF[layouts[0].entity](url=absolute[0], site=site, format=format_, writer=writer)
     except ValidationError as error:
-        raise click.UsageError(f"--site: {error.errors()[0]['msg']}") from error
+        raise click.UsageError(describe(error)) from error
 
 
 async def _import(settings: Settings, request: Request, *, wait: bool, with_worker: bool) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from worker.schema import SchemaError
 from worker.settings import SettingsError
 
 EXPECTED = (JobError, EmbeddedError, ServiceError, SchemaError, SettingsError)
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,8 +60,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted", INTERRUPTED)
+    except click.Abort:
+        raise KeyboardInterrupt from None
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(FAILED)

@@ -66,7 +66,7 @@ def _show(result: dict[str, Any], *, as_json: bool) -> None:
 
 @click.command()
 @click.option("--site", help="Only authors of this site.")
-@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many.")
+@click.option("--top", type=click.IntRange(1, 1_000_000), default=10, show_default=True, help="How many.")
 @json_option
 def authors(*, site: str | None, top: int, as_json: bool) -> None:
     """List the authors with the highest total score. Exact at any time: stale figures are computed."""

@@ -30,8 +30,8 @@ def broken_rule(call: object, *arguments: object) -> str:
         (1263338070, datetime(2010, 1, 12, 23, 14, 30, 0, UTC)),
         (1263338070.25, datetime(2010, 1, 12, 23, 14, 30, 250_000, UTC)),
         (0, datetime(1970, 1, 1, tzinfo=UTC)),
-        ("0001-01-01T00:00:00", datetime(1, 1, 1, tzinfo=UTC)),
-        ("9999-12-31T23:59:59.999999", datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC)),
+        ("0001-01-02T00:00:00", datetime(1, 1, 2, tzinfo=UTC)),
+        ("9999-12-30T23:59:59.999999", datetime(9999, 12, 30, 23, 59, 59, 999_999, UTC)),
         (None, None),
         ("", None),
     ],
@@ -48,6 +48,7 @@ def test_dates_are_iso_8601_or_epoch_seconds_and_come_out_as_utc(
     "written",
     [
         "2015-02-30T00:00:00",
+        "0001-01-01T00:00:00",  # drivers take it for minus infinity
         "0001-01-01T00:00:00+01:00",
         "9999-12-31T23:59:59-01:00",
         "1263338070000",
