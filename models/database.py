@@ -23,6 +23,8 @@ DRIVERS = {
     "mariadb": "mysql+aiomysql",
 }
 SQLITE_BUSY_TIMEOUT_MS = 30_000
+# A worker that is paused in the middle of a batch must not keep its row locks from the one that follows.
+IDLE_TRANSACTION_MS = 60_000
 
 
 def async_url(url: str) -> URL:
@@ -88,7 +90,11 @@ def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
     pool = {"pool_size": pool_size, "max_overflow": 0, "pool_pre_ping": True, "pool_timeout": 30}
     if backend == "postgresql":
         # A just-in-time compile costs more than any of our statements runs.
-        settings = {"application_name": application, "jit": "off"}
+        settings = {
+            "application_name": application,
+            "jit": "off",
+            "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_MS),
+        }
         return pool | {"connect_args": {"server_settings": settings, "timeout": 10}}
     return pool if backend != "sqlite" or async_url(url).database else {}
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from models import Tag, User
@@ -104,6 +105,20 @@ async def test_database_errors_are_told_apart(resources: Resources) -> None:
     await store(resources.database, user("1"))
     assert await fault(external_id="1") is Fault.CONFLICT
     assert await fault(external_id=None) is Fault.ROW
+
+
+async def test_a_transaction_that_a_paused_worker_left_open_is_ended_by_the_server(
+    resources: Resources,
+) -> None:
+    async with resources.database.writing() as session:
+        shown = await session.scalar(text("SHOW idle_in_transaction_session_timeout"))
+        assert shown == "1min"
+        await session.execute(text("SET idle_in_transaction_session_timeout = '100ms'"))
+        await session.commit()
+        await session.execute(select(1))
+        await asyncio.sleep(0.5)  # as a paused process would be
+        with pytest.raises(DBAPIError):
+            await session.execute(select(1))
 
 
 def test_the_utc_type_is_cached() -> None:
