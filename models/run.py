@@ -163,7 +163,7 @@ async def is_held(session: AsyncSession, run_id: UUID, attempt: int) -> bool:
 
 async def update_held(session: AsyncSession, run_id: UUID, attempt: int, values: dict[str, Any]) -> bool:
     """Change the run if this attempt still holds it; False means that the fence is closed."""
-    statement = update(Run).where(held(run_id, attempt)).values(values or {"attempt": attempt})
+    statement = update(Run).where(held(run_id, attempt)).values(values)
     done = await session.execute(statement.execution_options(synchronize_session=False))
     return bool(done.rowcount)  # type: ignore[attr-defined]
 

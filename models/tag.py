@@ -44,16 +44,21 @@ async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, in
     return known
 
 
-async def ensure_tags(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
-    """Map tag names to primary keys, inserting the missing ones.
+async def add_tags(session: AsyncSession, names: Collection[str]) -> None:
+    """Insert tags, unless another transaction does.
 
     Sorted, so that two transactions that insert the same names wait for one another and do not deadlock.
     """
+    rows = [{"name": name} for name in sorted(names)]
+    if rows:
+        await session.execute(insert_missing(session, Tag.__table__), rows)
+
+
+async def ensure_tags(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
+    """Map tag names to primary keys, inserting the missing ones."""
     known = await tag_ids(session, names)
-    missing = sorted(set(names) - known.keys())
-    if not missing:
-        return known
-    await session.execute(insert_missing(session, Tag.__table__), [{"name": name} for name in missing])
+    missing = set(names) - known.keys()
+    await add_tags(session, missing)
     return known | await tag_ids(session, missing)
 
 

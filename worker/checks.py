@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from worker.embedded import running
 from worker.resources import ServiceError, check_database, connect_redis, open_database_of
-from worker.schema import SchemaError, head
+from worker.schema import SchemaError
 from worker.settings import unknown_settings
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ async def _database(settings: Settings, url: str | None) -> Finding:
     try:
         async with open_database_of(url, pool_size=1) as database:
             where = database.engine.url.render_as_string(hide_password=True)
-            await check_database(database, migrated=False, schema=True)
+            revision = await check_database(database, migrated=False, schema=True)
     except (ServiceError, SchemaError) as error:
         return Finding("database", ok=False, says=str(error))
-    return Finding("database", ok=True, says=f"{where}, schema {head()}")
+    return Finding("database", ok=True, says=f"{where}, schema {revision}")
 
 
 async def _redis(settings: Settings, url: str | None) -> Finding:

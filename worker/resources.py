@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs.client import JobClient, open_redis
 from models.database import open_database
 from worker.embedded import embedded_services
-from worker.schema import check_schema, current, head, migrate
+from worker.schema import SchemaError, check_schema, current, migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -89,8 +89,10 @@ async def open_database_of(url: str, pool_size: int) -> AsyncIterator[Database]:
         yield database
 
 
-async def check_database(database: Database, *, migrated: bool, schema: bool) -> None:
+async def check_database(database: Database, *, migrated: bool, schema: bool) -> str | None:
     """See that the database answers and has the schema; bring it there first if it is ours (`migrated`).
+
+    Return the schema's revision; None if it has none and need not (`schema`).
 
     Raises:
         ServiceError: it does not answer.
@@ -99,18 +101,24 @@ async def check_database(database: Database, *, migrated: bool, schema: bool) ->
     """
     where = database.engine.url.render_as_string(hide_password=True)
     try:
-        if migrated and await current(database.engine) != head():
-            await migrate(database.engine)
-        if schema:
-            await check_schema(database.engine)
-        else:
-            await current(database.engine)
+        return await _schema_of(database, migrated=migrated, schema=schema)
     except (OSError, OverflowError, TypeError, ValueError, SQLAlchemyError) as error:
         # The driver raises TypeError and ValueError for options of the URL that it does not know.
         if database.engine.dialect.name == "sqlite":
             # The driver's thread still reports to this loop when opening the file failed.
             await asyncio.sleep(SQLITE_THREAD_ENDS_SECONDS)
         raise ServiceError(f"the database {where} cannot be used: {_reason(error)}") from error
+
+
+async def _schema_of(database: Database, *, migrated: bool, schema: bool) -> str | None:
+    if not schema:
+        return await current(database.engine)
+    try:
+        return await check_schema(database.engine)
+    except SchemaError:
+        if not migrated:
+            raise
+        return await migrate(database.engine)
 
 
 async def connect_redis(settings: Settings, url: str | None) -> ArqRedis:

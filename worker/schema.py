@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-
-from models import Base
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -31,11 +28,6 @@ def _config(connection: Connection | None = None) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
-
-
-def head() -> str:
-    """Name the newest revision that this version knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
 async def current(engine: AsyncEngine) -> str | None:
@@ -62,21 +54,11 @@ async def check_schema(engine: AsyncEngine) -> str:
         SchemaError: the schema is missing or older than this version needs.
 
     """
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     at = await current(engine)
     if at is None:
         raise SchemaError("the database has no Headrace tables yet; run `headrace migrate`")
-    if at in known and at != head():
-        raise SchemaError(f"the schema is at {at} and must be at {head()}; run `headrace migrate`")
+    scripts = ScriptDirectory.from_config(_config())
+    newest = scripts.get_current_head()
+    if at != newest and at in {script.revision for script in scripts.walk_revisions()}:
+        raise SchemaError(f"the schema is at {at} and must be at {newest}; run `headrace migrate`")
     return at
-
-
-async def differences(engine: AsyncEngine) -> list[str]:
-    """List what the models say and the migrated database does not, and the other way round."""
-
-    def compare(sync: Connection) -> list[str]:
-        context = MigrationContext.configure(sync, opts={"compare_type": True})
-        return [str(difference) for difference in compare_metadata(context, Base.metadata)]
-
-    async with engine.connect() as connection:
-        return await connection.run_sync(compare)

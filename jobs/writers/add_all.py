@@ -11,7 +11,7 @@ from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.dialect import reserve_ids
 from models.post import Post, lock_authors_of, post_ids
-from models.tag import ensure_tags, link_tags, linked_tags, tag_ids, unlink_tags
+from models.tag import add_tags, ensure_tags, link_tags, linked_tags, tag_ids, unlink_tags
 from models.user import User, user_ids
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ async def write_users(session: AsyncSession, site: str, records: Sequence[UserRe
 async def write_tags(session: AsyncSession, _site: str, records: Sequence[TagRecord]) -> Written:
     """Insert the tags that are not there; a tag is its name, so there is nothing to update."""
     names = {record.name for record in records}
-    inserted = len(names - (await tag_ids(session, names)).keys())
-    await ensure_tags(session, names)
-    return Written(inserted=inserted, unchanged=len(records) - inserted)
+    missing = names - (await tag_ids(session, names)).keys()
+    await add_tags(session, missing)
+    return Written(inserted=len(missing), unchanged=len(records) - len(missing))
 
 
 async def write_posts(session: AsyncSession, site: str, records: Sequence[PostRecord]) -> Written:
