@@ -15,13 +15,19 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the `headrace` command."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Not as KeyboardInterrupt: one that hits code made from text, as dataclasses are, kills the process
+    # by the signal even if it is caught.
+    signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGTERM, _leave)
+    command_line = import_module("worker.cli.main")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        import_module("worker.cli.main").main()
+        command_line.main()
     except KeyboardInterrupt:
-        sys.stderr.write("headrace: interrupted\n")
-        sys.exit(INTERRUPTED)
+        _leave()
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _leave(_number: int = 0, _frame: FrameType | None = None) -> None:
+    sys.stderr.write("headrace: interrupted\n")
+    sys.exit(INTERRUPTED)
