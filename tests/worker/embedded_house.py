@@ -23,7 +23,7 @@ from worker.embedded.home import Home
 from worker.embedded.processes import is_alive, tagged, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 FAST = {"fsync": "off"}
@@ -101,6 +101,14 @@ class House:
     def daemons(self) -> list[psutil.Process]:
         names = ("postgres", "redis-server")
         return [found for tag in self.tags for name in names for found in tagged(name=name, tag=tag)]
+
+    def ask_daemons(self, question: Callable[[psutil.Process], Any]) -> list[Any]:
+        """Ask each daemon; one that ends meanwhile, as PostgreSQL's for a connection do, has no answer."""
+        answers = []
+        for daemon in self.daemons():
+            with suppress(psutil.NoSuchProcess):
+                answers.append(question(daemon))
+        return answers
 
     def server(self, pid_file: str) -> psutil.Process:
         return psutil.Process(int((self.folder / pid_file).read_text().split("\n")[0]))

@@ -64,7 +64,7 @@ async def test_an_ordinary_user_has_services_of_their_own(open_house: House) -> 
     os.chown(open_house.folder, NOBODY, NOBODY)
     command = open_house.command(*ordinary())
     services = command.services()
-    owners = {daemon.uids().real for daemon in open_house.daemons()}
+    owners = set(open_house.ask_daemons(lambda daemon: daemon.uids().real))
     command.end()
     assert services.database_url
     assert owners == {NOBODY}
