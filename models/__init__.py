@@ -3,9 +3,11 @@
 from models.author_stats import AuthorStats, StaleAuthor
 from models.base import Base
 from models.database import Database, open_database
+from models.limit import Limit
 from models.post import Post
 from models.reject import Reject
 from models.run import Receipt, Run, State
+from models.schedule import Schedule
 from models.tag import Tag, post_tags
 from models.tick import Tick
 from models.user import User
@@ -14,10 +16,12 @@ __all__ = [
     "AuthorStats",
     "Base",
     "Database",
+    "Limit",
     "Post",
     "Receipt",
     "Reject",
     "Run",
+    "Schedule",
     "StaleAuthor",
     "State",
     "Tag",

@@ -44,6 +44,8 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+# The queue of runs whose request names no other; a worker serves it and the one for bulk work.
+DEFAULT_QUEUE = "default"
 FINISHED = (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
 # The counts of a receipt, as columns.
@@ -55,19 +57,31 @@ class Run(Base):
 
     `attempt` grows with every take and is the fencing token: a transaction of an older attempt cannot
     commit. `failures` counts only attempts that failed, not those that a shutdown or a crash cut short;
-    `crashes` counts workers that died on the run since it last committed a batch.
+    `crashes` counts workers that died on the run since it last committed a batch. Of all runs with the same
+    `limit_key`, at most `limit_count` are running. A run that was split starts `follow_up` when the last of
+    its `open_children` has succeeded. `traceparent` is the W3C trace context of whoever asked.
     """
 
     __tablename__ = "runs"
-    __table_args__ = (Index(None, "state", "run_at"), Index(None, "created_at"))
+    __table_args__ = (
+        Index(None, "state", "run_at"),
+        Index(None, "created_at"),
+        Index(None, "limit_key", "state"),
+    )
 
     id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
     job: Mapped[str] = mapped_column(String(64))
     request: Mapped[dict[str, Any]]
+    queue: Mapped[str] = mapped_column(String(32), default=DEFAULT_QUEUE, server_default=DEFAULT_QUEUE)
     unique_key: Mapped[str | None] = mapped_column(exact_string(200), unique=True)
     parent_id: Mapped[UUID | None] = mapped_column(
         Uuid, ForeignKey("runs.id", ondelete="SET NULL"), index=True
     )
+    limit_key: Mapped[str | None] = mapped_column(exact_string(200))
+    limit_count: Mapped[int | None]
+    open_children: Mapped[small_int] = mapped_column(default=0, server_default="0")
+    follow_up: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    traceparent: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16), default=State.QUEUED)
     attempt: Mapped[small_int] = mapped_column(default=0)
     failures: Mapped[small_int] = mapped_column(default=0)
