@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from itertools import repeat
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
@@ -16,20 +17,22 @@ from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 from sqlalchemy import event
 
-from models.database import open_database
-from models.run import add_run
+from models.database import open_database, to_its_end
+from models.outbox import Unique, add_runs
+from models.run import DEFAULT_QUEUE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
     from sqlalchemy.orm import Session
 
-    from jobs.requests import Request
+    from jobs.requests import QueueName, Request
+    from models.outbox import Scope
 
-DEFAULT_QUEUE = "headrace"
+ARQ_QUEUE = "headrace"
 RUN_ARGUMENT = "run_id"  # all that a bell carries; the request stays in the database
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 5.0  # a Redis that hangs is treated as one that is away
@@ -45,36 +48,64 @@ def to_json(value: Any) -> bytes:
 from_json = json.loads
 
 
-def open_redis(url: str, queue: str = DEFAULT_QUEUE) -> ArqRedis:
+def open_redis(url: str, queue: str = ARQ_QUEUE) -> ArqRedis:
     """Make a Redis client for arq with JSON in both directions; it connects with the first command."""
     pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS)
     return ArqRedis(pool, job_serializer=to_json, job_deserializer=from_json, default_queue_name=queue)
 
 
-async def ring(redis: ArqRedis, runs: Sequence[tuple[UUID, str]]) -> None:
-    """Tell the workers of queued runs (id, job); bells that cannot be rung are made good by the dispatcher.
+class Bell(NamedTuple):
+    """What a worker is told of a queued run."""
 
-    A message is what arq itself would write, in one round trip for all; the list beside the queue is what
+    run_id: UUID
+    job: str
+    queue: str
+
+
+async def ring(redis: ArqRedis, bells: Sequence[Bell]) -> None:
+    """Tell the workers of queued runs; bells that cannot be rung are made good by the dispatcher.
+
+    A message is what arq itself would write, in one round trip for all; the list beside a queue is what
     idle workers wait at.
     """
-    queue, moment = redis.default_queue_name, timestamp_ms()
+    moment = timestamp_ms()
     try:
         async with redis.pipeline(transaction=False) as pipe:
-            for run_id, job in runs:
-                name, argument = str(run_id), {RUN_ARGUMENT: str(run_id)}
-                message = serialize_job(job, (), argument, None, moment, serializer=to_json)
+            for run_id, job, _ in bells:
+                name = str(run_id)
+                message = serialize_job(job, (), {RUN_ARGUMENT: name}, None, moment, serializer=to_json)
                 pipe.set(job_key_prefix + name, message, px=redis.expires_extra_ms, nx=True)
-                pipe.zadd(queue, {name: moment}, nx=True)
-            pipe.lpush(bell_of(queue), *("ring" for _ in runs[:MOST_BELLS]))
-            pipe.ltrim(bell_of(queue), 0, MOST_BELLS - 1)
+            for queue in {bell.queue for bell in bells}:
+                key = arq_queue(redis.default_queue_name, queue)
+                names = {str(bell.run_id): moment for bell in bells if bell.queue == queue}
+                pipe.zadd(key, names, nx=True)
+                pipe.lpush(bell_of(key), *repeat("ring", min(len(names), MOST_BELLS)))
+                pipe.ltrim(bell_of(key), 0, MOST_BELLS - 1)
             await pipe.execute()
     except (RedisError, OSError) as error:
-        logger.warning("bell.missed", extra={"runs": len(runs), "error": type(error).__name__})
+        logger.warning("bell.missed", extra={"runs": len(bells), "error": type(error).__name__})
 
 
-def bell_of(queue: str) -> str:
-    """Name the list beside a queue at which idle workers wait."""
-    return f"{queue}:bell"
+def arq_queue(prefix: str, queue: str) -> str:
+    """Name the arq queue of one of our queues: the default one bears the bare name, for plain arq askers."""
+    return prefix if queue == DEFAULT_QUEUE else f"{prefix}:{queue}"
+
+
+def bell_of(key: str) -> str:
+    """Name the list beside an arq queue at which idle workers wait."""
+    return f"{key}:bell"
+
+
+def row_of(request: Request, queue: QueueName | None = None) -> dict[str, Any]:
+    """Make the row of a request for the ledger."""
+    limited = request.at_once is not None
+    return {
+        "job": request.job,
+        "request": request.model_dump(mode="json"),
+        "queue": queue or request.queue,
+        "limit_key": request.limit_key if limited else None,
+        "limit_count": request.at_once,
+    }
 
 
 class JobClient:
@@ -85,55 +116,81 @@ class JobClient:
         self._redis = redis
         self._bells: set[asyncio.Task[None]] = set()
 
-    async def enqueue(
+    async def enqueue(  # noqa: PLR0913 - each says when or where to run
         self,
         request: Request,
         *,
         session: AsyncSession | None = None,
         unique_key: str | None = None,
+        unique: Scope = Unique.ALWAYS,
         run_at: datetime | None = None,
+        queue: QueueName | None = None,
         parent_id: UUID | None = None,
     ) -> UUID:
-        """Write a run and return its id; where `unique_key` was used before, return that run's id.
+        """Write a run and return its id; where `unique_key` is taken, return the id of the run that has it.
 
         With a session the run is part of the caller's transaction: it exists if and only if that commits,
         and the bell rings after the commit. Without one the run is committed here. A run for later (`run_at`)
-        is rung for by the dispatcher when its time has come.
+        is rung for by the dispatcher when its time has come. `unique` says for how long the key is taken;
+        with `Unique.UNTIL_STARTED` the runs of a key also wait for one another.
         """
-        row = {
-            "job": request.job,
-            "request": request.model_dump(mode="json"),
-            "unique_key": unique_key,
-            "run_at": run_at,
-            "parent_id": parent_id,
-        }
-        if session is not None:
-            run_id = await add_run(session, row)
-            if run_at is None:
-                self._ring_after_commit(session.sync_session, run_id, request.job)
-            return run_id
-        async with self._sessions.begin() as own:
-            run_id = await add_run(own, row)
-        if self._redis is not None and run_at is None:
-            await ring(self._redis, [(run_id, request.job)])
-        return run_id
+        asked = {"unique_key": unique_key, "run_at": run_at, "parent_id": parent_id}
+        row = row_of(request, queue) | asked
+        if unique == Unique.UNTIL_STARTED and row["limit_key"] is None:
+            row |= {"limit_key": unique_key, "limit_count": 1}
+        return (await self.add([row], session=session, unique=unique))[0]
 
-    def _ring_after_commit(self, session: Session, run_id: UUID, job: str) -> None:
-        pending: list[tuple[UUID, str]] | None = session.info.get(self)
+    async def enqueue_many(
+        self,
+        requests: Iterable[Request],
+        *,
+        session: AsyncSession | None = None,
+        unique_keys: Iterable[str | None] | None = None,
+        queue: QueueName | None = None,
+    ) -> list[UUID]:
+        """Write many runs as one, all or none, and return their ids in the same order."""
+        rows = [row_of(request, queue) for request in requests]
+        for row, key in zip(rows, unique_keys or repeat(None), strict=unique_keys is not None):
+            row["unique_key"] = key
+        return await self.add(rows, session=session)
+
+    async def add(
+        self,
+        rows: Sequence[dict[str, Any]],
+        *,
+        session: AsyncSession | None = None,
+        unique: Scope = Unique.ALWAYS,
+    ) -> list[UUID]:
+        """Write rows made by `row_of` and ring for those that are due now."""
+        if session is not None:
+            ids = await add_runs(session, rows, unique)
+            self._ring_after_commit(session.sync_session, _bells(rows, ids))
+            return ids
+        ids = await to_its_end(self._add_and_commit(rows, unique))
+        if self._redis is not None and (bells := _bells(rows, ids)):
+            await ring(self._redis, bells)
+        return ids
+
+    async def _add_and_commit(self, rows: Sequence[dict[str, Any]], unique: Scope) -> list[UUID]:
+        async with self._sessions.begin() as own:
+            return await add_runs(own, rows, unique)
+
+    def _ring_after_commit(self, session: Session, bells: Sequence[Bell]) -> None:
+        pending: list[Bell] | None = session.info.get(self)
         if pending is None:
             pending = session.info[self] = []
             event.listen(session, "after_commit", self._committed)
             event.listen(session, "after_rollback", self._rolled_back)
-        pending.append((run_id, job))
+        pending.extend(bells)
 
     def _committed(self, session: Session) -> None:
         # A released savepoint is reported as a commit too; only the outermost one makes the run visible.
         if self._redis is None or session.in_nested_transaction():
             return
-        runs = list(session.info[self])
+        bells = list(session.info[self])
         session.info[self].clear()
-        if runs:
-            bell = asyncio.get_running_loop().create_task(ring(self._redis, runs))
+        if bells:
+            bell = asyncio.get_running_loop().create_task(ring(self._redis, bells))
             self._bells.add(bell)
             bell.add_done_callback(self._bells.discard)
 
@@ -148,7 +205,7 @@ class JobClient:
 
 @asynccontextmanager
 async def open_client(
-    database_url: str, redis_url: str | None = None, *, queue: str = DEFAULT_QUEUE
+    database_url: str, redis_url: str | None = None, *, queue: str = ARQ_QUEUE
 ) -> AsyncIterator[JobClient]:
     """Open a client with connections of its own and close them again."""
     async with open_database(database_url, pool_size=2, application="headrace client") as database:
@@ -160,3 +217,11 @@ async def open_client(
             await client.wait_for_bells()
             if redis is not None:
                 await redis.aclose(close_connection_pool=True)
+
+
+def _bells(rows: Sequence[dict[str, Any]], ids: Sequence[UUID]) -> list[Bell]:
+    return [
+        Bell(run_id, row["job"], row["queue"])
+        for row, run_id in zip(rows, ids, strict=True)
+        if row.get("run_at") is None
+    ]

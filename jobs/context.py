@@ -6,21 +6,20 @@ import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from jobs.errors import LeaseLostError, StoppingError
-from models.run import COUNTS, Receipt, is_held, update_held
+from models.claim import is_held, update_held
+from models.receipt import COUNTS, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Sequence
     from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from jobs.requests import Request
     from models.database import Database
-
-Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
@@ -49,7 +48,13 @@ class JobContext:
     database: Database
     batch_size: int = 1_000
     checkpoint: dict[str, Any] | None = None
+    is_part: bool = False
+    """Whether the run is one of those that another run was split into."""
     follow_ups: list[Request] = field(default_factory=list)
+    counted: bool = False
+    """Whether this attempt has added to the run's receipts."""
+    parts: list[Request] = field(default_factory=list)
+    after_parts: Request | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
@@ -73,6 +78,7 @@ class JobContext:
             yield batch
             await session.flush()
             await self._record(batch)
+        self.counted |= bool(batch.receipts)
         if batch.checkpoint is not None:
             self.checkpoint = batch.checkpoint
 
@@ -85,6 +91,15 @@ class JobContext:
     def then(self, request: Request) -> None:
         """Ask for another job; the run is made in the transaction that finishes this one, or not at all."""
         self.follow_ups.append(request)
+
+    def split(self, parts: Sequence[Request], *, then: Request | None = None) -> None:
+        """Let the parts do this run's work, side by side; `then` starts once, when all have succeeded.
+
+        The parts' runs are made in the transaction that finishes this one. Each is counted in the transaction
+        that finishes it. One that fails holds `then` back until it was retried.
+        """
+        self.parts.extend(parts)
+        self.after_parts = then
 
     async def _record(self, batch: Batch) -> None:
         for entity, counts in batch.receipts.items():
@@ -110,19 +125,3 @@ class JobContext:
         if unknown := batch.unknown_fields.get(entity):
             receipt.unknown_fields = dict(Counter(receipt.unknown_fields) + unknown)
         await batch.session.flush()
-
-
-async def to_its_end(step: Coroutine[Any, Any, Value]) -> Value:
-    """Await a step that must not be cut short; a cancellation takes effect after it.
-
-    A batch is such a step: it is short, and asyncpg hangs when it is cancelled while it pipelines rows. So
-    is writing down what an attempt came to.
-    """
-    task = asyncio.ensure_future(step)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()):
-            raise error from None
-        raise

@@ -19,6 +19,14 @@ class SourceChangedError(InputError):
     """The file changed while it was being imported; import it again."""
 
 
+class RetryLaterError(JobError):
+    """What the job needs is not there yet; it costs a try, and the job says when the next makes sense."""
+
+    def __init__(self, message: str, delay_seconds: float) -> None:
+        super().__init__(message)
+        self.delay_seconds = delay_seconds
+
+
 class LeaseLostError(JobError):
     """The run belongs to another attempt by now; nothing more may be written for it."""
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from jobs.context import to_its_end
 from jobs.errors import BatchConflictError, InputError, SourceChangedError
 from jobs.requests import RefreshAuthorStats
 from jobs.sources.opening import find_files, inspect, read
@@ -18,6 +17,7 @@ from jobs.sources.record import BadRecord
 from jobs.writers.bisection import write_or_bisect
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
+from models.database import to_its_end
 from models.post import link_authors, link_parents
 from models.reject import Reject
 
@@ -79,7 +79,8 @@ async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer
     for number in range(loading.resume()["file"], len(layouts)):
         await loading.load_file(number)
     await link(context, site)
-    context.then(RefreshAuthorStats())
+    if not context.is_part:
+        context.then(RefreshAuthorStats())
 
 
 async def link(context: JobContext, site: str) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.context import to_its_end
 from models.author_stats import drifted, mark_stale, next_author_ids, recompute
+from models.database import to_its_end
 
 if TYPE_CHECKING:
     from jobs.context import JobContext

@@ -20,6 +20,7 @@ FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv"]
 WriterChoice = Literal["auto", "add_all"]
 ExportEntity = Literal["users", "posts", "tags", "authors"]
 ExportFormat = Literal["jsonl", "csv"]
+QueueName = Literal["default", "bulk"]
 
 
 class Request(BaseModel):
@@ -27,9 +28,19 @@ class Request(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     job: ClassVar[str]
+    queue: ClassVar[QueueName] = "default"
+    """Where the run waits; workers keep slots for each queue, so that bulk work holds up nothing else."""
+    at_once: ClassVar[int | None] = None
+    """How many runs with one `limit_key` may be running, on all workers together; None means any number."""
+
+    @property
+    def limit_key(self) -> str:
+        """Say together with which other runs this one is counted."""
+        return self.job
 
 
 class _Import(Request):
+    queue: ClassVar[QueueName] = "bulk"
     site: SiteName
     """Where the records come from; with their own ids it makes the natural key."""
     format: FormatChoice = "auto"
@@ -60,28 +71,44 @@ class ImportTags(_ImportFile):
 
 
 class ImportDump(_Import):
-    """Load several files, or the Users, Tags and Posts files of folders, in that order, as one run."""
+    """Load several files, or the Users, Tags and Posts files of folders, in that order, as one run.
+
+    Of a site, one dump is loaded at a time: the later one has the last word.
+    """
 
     job: ClassVar[str] = "import_dump"
+    at_once: ClassVar[int | None] = 1
     urls: Annotated[tuple[Text, ...], Field(min_length=1)]
+    split: bool = False
+    """Load each file by a run of its own, side by side; the statistics follow when all have succeeded."""
+
+    @property
+    def limit_key(self) -> str:
+        """Count the dumps of one site."""
+        return f"{self.job} {self.site}"
 
 
 class RefreshAuthorStats(Request):
     """Compute the statistics of the authors that are marked stale."""
 
     job: ClassVar[str] = "refresh_author_stats"
+    at_once: ClassVar[int | None] = 1
 
 
 class RebuildAuthorStats(Request):
     """Compute the statistics of all authors and report how many had drifted."""
 
     job: ClassVar[str] = "rebuild_author_stats"
+    queue: ClassVar[QueueName] = "bulk"
+    at_once: ClassVar[int | None] = 1
 
 
 class ExportRows(Request):
     """Write the rows of one entity to a file, whole or not at all."""
 
     job: ClassVar[str] = "export_rows"
+    queue: ClassVar[QueueName] = "bulk"
+    at_once: ClassVar[int | None] = 2
     entity: ExportEntity
     path: Text
     site: SiteName | None = None
@@ -92,4 +119,5 @@ class PruneHistory(Request):
     """Delete finished runs, their receipts and rejects, and old ticks."""
 
     job: ClassVar[str] = "prune_history"
+    at_once: ClassVar[int | None] = 1
     keep_days: Annotated[float, Field(gt=0)] = 30.0

@@ -5,8 +5,9 @@ from models.base import Base
 from models.database import Database, open_database
 from models.limit import Limit
 from models.post import Post
+from models.receipt import Receipt
 from models.reject import Reject
-from models.run import Receipt, Run, State
+from models.run import Run, State
 from models.schedule import Schedule
 from models.tag import Tag, post_tags
 from models.tick import Tick

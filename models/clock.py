@@ -24,9 +24,10 @@ class _Now(FunctionElement["datetime"]):
     inherit_cache = True
 
 
-def now(plus_seconds: float = 0) -> ColumnElement[datetime]:
+def now(plus_seconds: float | ColumnElement[float] = 0) -> ColumnElement[datetime]:
     """Give the database's time in UTC, `plus_seconds` from now."""
-    return _Now(literal(float(plus_seconds), Double()))
+    fixed = isinstance(plus_seconds, float | int)
+    return _Now(literal(float(plus_seconds), Double()) if fixed else plus_seconds)
 
 
 @compiles(_Now)

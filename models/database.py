@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import URL, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from sqlalchemy import Connection
 
+Value = TypeVar("Value")
 DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
@@ -23,6 +26,7 @@ DRIVERS = {
     "mariadb": "mysql+aiomysql",
 }
 SQLITE_BUSY_TIMEOUT_MS = 30_000
+REST_SECONDS = 1.0
 # A worker that is paused in the middle of a batch must not keep its row locks from the one that follows.
 IDLE_TRANSACTION_MS = 60_000
 
@@ -70,6 +74,8 @@ async def open_database(url: str, *, pool_size: int = 5, application: str) -> As
     )
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
+    else:
+        _ping_after_rest(engine)
     snapshot: dict[str, Any] = {"read_only": True}
     if engine.dialect.name == "postgresql":
         snapshot |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -87,7 +93,7 @@ async def open_database(url: str, *, pool_size: int = 5, application: str) -> As
 
 def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
     backend = async_url(url).get_backend_name()
-    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_pre_ping": True, "pool_timeout": 30}
+    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30}
     if backend == "postgresql":
         # A just-in-time compile costs more than any of our statements runs.
         settings = {
@@ -97,6 +103,28 @@ def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
         }
         return pool | {"connect_args": {"server_settings": settings, "timeout": 10}}
     return pool if backend != "sqlite" or async_url(url).database else {}
+
+
+def _ping_after_rest(engine: AsyncEngine) -> None:
+    """Test a connection that has rested before it is used again: the server may be gone or restarted.
+
+    The pool's own pre-ping would test each time, which costs a busy worker a round trip per transaction.
+    """
+    dialect = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def checked_in(_connection: object, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def checked_out(connection: Any, record: Any, _proxy: object) -> None:
+        now = time.monotonic()
+        if now - record.info.get("rests_since", now) < REST_SECONDS:
+            return
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
@@ -120,3 +148,19 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         # A writer takes its lock at once: a read that turns into a write later could not wait for it.
         read_only = connection.get_execution_options().get("read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+async def to_its_end(step: Coroutine[Any, Any, Value]) -> Value:
+    """Await a step that must not be cut short; a cancellation takes effect after it.
+
+    A batch is such a step: it is short, and asyncpg hangs when it is cancelled while it pipelines rows. So
+    is writing down what an attempt came to.
+    """
+    task = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and (error := task.exception()):
+            raise error from None
+        raise

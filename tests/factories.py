@@ -14,7 +14,7 @@ from jobs.requests import RefreshAuthorStats
 from jobs.sources.record import PostRecord, TagRecord, UserRecord
 from jobs.writers.add_all import write_posts, write_users
 from models import Database, Post, Run
-from models.run import claim
+from models.claim import claim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,8 +61,7 @@ async def running(resources: Resources, request: Request | None = None, **overri
     """Ask for a job, claim its run and give the context of its first attempt."""
     run_id = await resources.client.enqueue(request or RefreshAuthorStats())
     async with resources.database.writing.begin() as session:
-        run = await claim(session, run_id, "tests", 60)
-    assert run is not None
+        [run] = await claim(session, [run_id], "tests", 60)
     return JobContext(run_id=run.id, attempt=run.attempt, database=resources.database, **overrides)
 
 

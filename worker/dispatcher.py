@@ -9,10 +9,15 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.client import ring
-from models.run import due_runs, take_back_expired
+from jobs.client import Bell, arq_queue, ring
+from models.claim import take_back_expired
+from models.due import due_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from arq.connections import ArqRedis
+
     from worker.resources import Resources
 
 log = structlog.get_logger("headrace.dispatcher")
@@ -30,14 +35,20 @@ async def dispatch(resources: Resources) -> int:
     async with resources.database.writing.begin() as session:
         for run_id, state in await take_back_expired(session, MOST_CRASHES):
             log.warning("run.taken_back", run_id=str(run_id), state=state)
-        due = await due_runs(session, RUNS_AT_ONCE)
-    if not due:
-        return 0
-    scores = await redis.zmscore(redis.default_queue_name, [str(run_id) for run_id, _ in due])
-    missing = [(run_id, job) for (run_id, job), score in zip(due, scores, strict=True) if score is None]
+        due = [Bell(*row) for row in await due_runs(session, RUNS_AT_ONCE)]
+    missing = await _missing(redis, due) if due else []
     if missing:
         await ring(redis, missing)
     return len(missing)
+
+
+async def _missing(redis: ArqRedis, bells: Sequence[Bell]) -> list[Bell]:
+    """Find the bells that are not in Redis."""
+    async with redis.pipeline(transaction=False) as pipe:
+        for bell in bells:
+            pipe.zscore(arq_queue(redis.default_queue_name, bell.queue), str(bell.run_id))
+        scores = await pipe.execute()
+    return [bell for bell, score in zip(bells, scores, strict=True) if score is None]
 
 
 async def keep_dispatching(resources: Resources) -> None:

@@ -54,12 +54,12 @@ async def _ended_elsewhere(resources: Resources, run_id: UUID) -> Outcome | None
         run = await session.get_one(Run, run_id)
     if run.state not in FINISHED:
         return None
-    return Succeeded(run.result, ()) if run.state == State.SUCCEEDED else Failed(run.error or run.state)
+    return Succeeded(run.result) if run.state == State.SUCCEEDED else Failed(run.error or run.state)
 
 
 async def _begin(executor: Executor, request: Request) -> tuple[UUID, Outcome | None]:
     """Ask for a job and claim its run in one transaction, so that no worker elsewhere gets it first."""
     async with executor.resources.database.writing.begin() as session:
         run_id = await executor.resources.client.enqueue(request, session=session)
-        run = await executor.claim(session, run_id)
-    return run_id, await executor.perform(run) if run else None
+        runs = await executor.claim(session, [run_id])
+    return run_id, await executor.perform(runs[0]) if runs else None

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.arq_worker import Worker
 from worker.dispatcher import dispatch, keep_dispatching
 from worker.execution import Executor
-from worker.schedule import cron_jobs
+from worker.loop import Loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,33 +23,34 @@ log = structlog.get_logger("headrace.worker")
 
 async def run_worker(resources: Resources, *, burst: bool) -> None:
     """Work until SIGTERM or SIGINT, or, in a burst, until no run is queued."""
-    worker = Worker(Executor(resources), burst=burst, cron=() if burst else cron_jobs(resources))
+    loop = Loop(Executor(resources), burst=burst)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+        asyncio.get_running_loop().add_signal_handler(number, loop.stop)
     async with _dispatching(resources):
-        log.info("worker.started", burst=burst, concurrency=worker.max_jobs, queue=worker.queue_name)
+        settings = resources.settings
+        log.info("worker.started", burst=burst, queue=settings.queue, slots=settings.slots)
         try:
-            await worker.main()
+            await loop.main()
         finally:
-            await worker.close()
-            log.info("worker.stopped", complete=worker.jobs_complete)
+            await loop.close()
+            log.info("worker.stopped", complete=loop.complete)
 
 
 @asynccontextmanager
 async def working(resources: Resources) -> AsyncIterator[None]:
     """Keep a worker inside this process for as long as the block lasts; the schedule stays out of it."""
-    worker = Worker(Executor(resources))
+    loop = Loop(Executor(resources))
     async with _dispatching(resources):
         ours = asyncio.current_task()
-        task = asyncio.create_task(worker.main())
+        task = asyncio.create_task(loop.main())
         # Who waits for runs must not wait for a worker that is gone.
         task.add_done_callback(lambda ended: ended.exception() and ours and ours.cancel())
         try:
             yield
         finally:
-            worker.stop()
+            loop.stop()
             await asyncio.wait([task])
-            await worker.close()
+            await loop.close()
             task.result()
 
 

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The job is done; its follow-ups leave with the commit that says so."""
+    """The job is done; its follow-ups and parts leave with the commit that says so."""
 
     result: dict[str, Any] | None
-    follow_ups: tuple[Request, ...]
+    follow_ups: tuple[Request, ...] = ()
+    parts: tuple[Request, ...] = ()
+    after_parts: Request | None = None
 
 
 @dataclass(frozen=True, slots=True)

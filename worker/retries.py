@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from jobs.errors import InputError
+from jobs.errors import InputError, JobError, RetryLaterError
 from worker.outcomes import Failed, Retry
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def judge(error: Exception, job: Job, failures: int) -> Failed | Retry:
         return Failed(describe(error))
     if failures + 1 >= job.tries:
         return Failed(f"{describe(error)} (given up after {failures + 1} tries)")
+    if isinstance(error, RetryLaterError):
+        return Retry(describe(error), max(error.delay_seconds, 0.0))
     return Retry(describe(error), delay_seconds(failures + 1))
 
 
@@ -45,4 +47,4 @@ def describe(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}"
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     line = " ".join(text.split())
-    return line if isinstance(error, InputError) else f"{type(error).__name__}: {line}".removesuffix(": ")
+    return line if isinstance(error, JobError) else f"{type(error).__name__}: {line}".removesuffix(": ")

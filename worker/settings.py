@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
 from models.database import async_url
+
+if TYPE_CHECKING:
+    from jobs.requests import QueueName
 
 
 class SettingsError(Exception):
@@ -59,8 +62,10 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))
     home: Path = Path(".headrace")
     """Where the embedded services keep their data."""
-    concurrency: int = Field(default=4, ge=1, le=1000)
-    """Runs that one worker process works on at a time."""
+    concurrency: int = Field(default=4, ge=0, le=1000)
+    """Runs of the default queue that one worker process works on at a time; 0 leaves them to others."""
+    bulk_concurrency: int = Field(default=2, ge=0, le=1000)
+    """Runs of the bulk queue (imports, exports, rebuilds) at a time, besides those."""
     pool_size: int | None = Field(default=None, ge=1, le=10_000)
     """Database connections of one process; what the concurrency needs, unless set."""
     batch_size: int = Field(default=1_000, ge=1, le=10_000)
@@ -78,10 +83,21 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
 
+    @model_validator(mode="after")
+    def _serves_something(self) -> Settings:
+        if not self.concurrency and not self.bulk_concurrency:
+            raise ValueError("HEADRACE_CONCURRENCY and HEADRACE_BULK_CONCURRENCY are both 0")
+        return self
+
     @property
     def needed_pool_size(self) -> int:
         """Connections that the concurrency needs: a batch and a reader or lease each, and two for upkeep."""
-        return 2 * self.concurrency + 2
+        return 2 * (self.concurrency + self.bulk_concurrency) + 2
+
+    @property
+    def slots(self) -> dict[QueueName, int]:
+        """How many runs of each queue one worker process works on at a time."""
+        return {"default": self.concurrency, "bulk": self.bulk_concurrency}
 
     @property
     def zone(self) -> ZoneInfo:
@@ -115,7 +131,7 @@ def unknown_settings() -> list[str]:
 
 
 def _sentence(problem: dict[str, object]) -> str:
-    location = problem["loc"]
+    location = problem["loc"] or ("",)
     field = str(location[0] if isinstance(location, tuple) else location)
     name = field if field.endswith("_URL") else f"HEADRACE_{field.upper()}"
     shown = "" if field.endswith("_URL") else f" (got {problem['input']!r})"  # URLs may hold passwords

@@ -17,7 +17,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-ADDED = ("queue", "limit_key", "limit_count", "open_children", "follow_up", "traceparent")
+ADDED = ("queue", "part", "limit_key", "limit_count", "open_children", "follow_up", "traceparent")
 
 
 def exact_string(length: int) -> sa.String:
@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_limits")),
     )
     op.add_column("runs", sa.Column("queue", sa.String(length=32), server_default="default", nullable=False))
+    op.add_column("runs", sa.Column("part", sa.BigInteger(), nullable=True))
     op.add_column("runs", sa.Column("limit_key", exact_string(200), nullable=True))
     op.add_column("runs", sa.Column("limit_count", sa.BigInteger(), nullable=True))
     op.add_column("runs", sa.Column("open_children", sa.Integer(), server_default="0", nullable=False))

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from jobs.context import to_its_end
+from models.database import to_its_end
 
 
 async def cancelled_in_the_middle(*, error: Exception | None = None) -> list[str]:

@@ -15,7 +15,7 @@ from jobs.loading import layouts_of, load, local_path
 from jobs.requests import ImportDump, ImportPosts, ImportUsers
 from jobs.writers.registry import choose_writer
 from models import Post, Receipt, Reject, Run, State, User
-from models.run import claim
+from models.claim import claim
 from tests.conftest import both_databases
 from tests.factories import SITE, json_posts, json_users, posts_of, run_of, running, write_csv, write_jsonl
 from worker.execution import Executor
@@ -97,7 +97,7 @@ async def again(resources: Resources, context: JobContext) -> JobContext:
     """Take the run over, as another worker does after a crash."""
     async with resources.database.writing.begin() as session:
         await session.execute(update(Run).where(Run.id == context.run_id).values(state=State.QUEUED))
-        run = await claim(session, context.run_id, "second", 60)
+        [run] = await claim(session, [context.run_id], "second", 60)
     assert run is not None
     return type(context)(
         run_id=run.id,

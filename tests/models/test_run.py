@@ -13,8 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from jobs.errors import LeaseLostError
 from jobs.requests import RefreshAuthorStats
 from models import Receipt, Run, State, Tag
+from models.claim import claim, take_back_expired
 from models.clock import now
-from models.run import claim, due_runs, find_runs, take_back_expired
+from models.due import due_runs
+from models.run import find_runs
 from tests.conftest import both_databases
 from tests.factories import run_of, running
 
@@ -27,7 +29,7 @@ async def test_only_one_of_many_workers_claims_a_run(resources: Resources) -> No
 
     async def take(worker: str) -> Run | None:
         async with resources.database.writing.begin() as session:
-            return await claim(session, run_id, worker, 60)
+            return next(iter(await claim(session, [run_id], worker, 60)), None)
 
     won = [run for run in await asyncio.gather(*(take(f"w{n}") for n in range(8))) if run]
     assert len(won) == 1
@@ -44,7 +46,7 @@ async def test_a_run_whose_lease_ran_out_is_queued_again_with_its_checkpoint(res
         await session.execute(update(Run).values(lease_until=now(-1)))
     async with resources.database.writing.begin() as session:
         assert [run_id for run_id, _ in await take_back_expired(session, 5)] == [context.run_id]
-        again = await claim(session, context.run_id, "other", 60)
+        [again] = await claim(session, [context.run_id], "other", 60)
     assert again is not None
     assert (again.attempt, again.checkpoint) == (2, {"offset": 7})
 
@@ -129,8 +131,8 @@ async def test_a_run_is_due_only_when_its_time_has_come(resources: Resources) ->
     async with resources.database.writing.begin() as session:
         await session.execute(update(Run).where(Run.id == late).values(run_at=now(60)))
     async with resources.database.writing.begin() as session:
-        assert [run_id for run_id, _ in await due_runs(session, 10)] == [soon]
-        assert await claim(session, late, "w", 60) is None
+        assert [run_id for run_id, *_ in await due_runs(session, 10)] == [soon]
+        assert await claim(session, [late], "w", 60) == []
 
 
 async def test_receipts_go_with_their_run(resources: Resources) -> None:

@@ -15,7 +15,8 @@ from jobs.client import from_json, to_json
 from jobs.requests import ImportPosts, RefreshAuthorStats
 from models import Run, State
 from models.clock import now
-from models.run import FINISHED, family
+from models.family import family
+from models.run import FINISHED
 from tests.conftest import both_databases
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
 from worker.dispatcher import dispatch
@@ -43,7 +44,7 @@ async def test_a_burst_works_off_the_queue_with_all_that_follows(
     run_id = await resources.client.enqueue(ImportPosts(url=str(path), site=SITE))
     await run_worker(resources, burst=True)
     async with resources.database.reading() as session:
-        assert list(await family(session, run_id)) == [State.SUCCEEDED, State.SUCCEEDED]
+        assert [state for _, state in await family(session, [run_id])] == [State.SUCCEEDED, State.SUCCEEDED]
 
 
 @both_databases

@@ -10,7 +10,8 @@ import pytest
 
 from jobs.requests import ImportDump
 from models import State
-from models.run import FINISHED, family
+from models.family import family
+from models.run import FINISHED
 from tests.conftest import both_databases
 from tests.factories import run_of
 from worker.sample import write_sample
@@ -53,7 +54,7 @@ async def until_finished(resources: Resources, run_id: UUID) -> None:
     async with asyncio.timeout(100):
         while True:
             async with resources.database.reading() as session:
-                states = await family(session, run_id)
+                states = [state for _, state in await family(session, [run_id])]
             if len(states) > 1 and all(state in FINISHED for state in states):
                 return
             await asyncio.sleep(0.1)

@@ -11,8 +11,9 @@ from sqlalchemy import update
 
 from jobs.requests import ImportPosts, RefreshAuthorStats
 from models import Run, State
+from models.claim import claim
 from models.clock import now
-from models.run import FINISHED, cancel_runs, claim, retry_runs
+from models.run import FINISHED, cancel_runs, retry_runs
 from tests.conftest import both_databases
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
 from worker.dispatcher import MOST_CRASHES, dispatch
@@ -120,7 +121,7 @@ async def expire(resources: Resources) -> None:
 
 async def again(resources: Resources, run_id: UUID) -> Run:
     async with resources.database.writing.begin() as session:
-        run = await claim(session, run_id, "next", 60)
+        [run] = await claim(session, [run_id], "next", 60)
     assert run is not None
     return run
 

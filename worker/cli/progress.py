@@ -14,7 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from models.run import FINISHED, State, family
+from models.family import family
+from models.run import FINISHED, State
 from worker.cli.app import err
 from worker.cli.tables import run_document
 
@@ -62,4 +63,4 @@ async def follow(resources: Resources, run_id: UUID) -> dict[str, Any]:
 
 async def _all_finished(resources: Resources, run_id: UUID) -> bool:
     async with resources.database.reading() as session:
-        return all(state in FINISHED for state in await family(session, run_id))
+        return all(state in FINISHED for _, state in await family(session, [run_id]))

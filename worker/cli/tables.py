@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from models.run import COUNTS, Run, State
+from models.receipt import COUNTS
+from models.run import Run, State
 from worker.cli.app import out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from models.run import Receipt
+    from models.receipt import Receipt
     from worker.resources import Resources
 
 

@@ -1,0 +1,152 @@
+"""Who works on a run: claims, leases, the fence, and what happens when a worker falls silent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import Double, bindparam, case, func, select, tuple_, update
+
+from models.clock import now
+from models.dialect import insert_or_touch
+from models.limit import Limit
+from models.run import Run, State
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from uuid import UUID
+
+    from sqlalchemy import BindParameter, ColumnElement, Row, Table
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    Held = tuple[UUID, int]  # a run and the attempt that holds it
+
+
+def held(run_id: UUID | BindParameter[UUID], attempt: int | BindParameter[int]) -> ColumnElement[bool]:
+    """Match the run only while this attempt holds it: the fence."""
+    return (Run.id == run_id) & (Run.attempt == attempt) & (Run.state == State.RUNNING)
+
+
+# Built once: these are what every run pays for.
+_runs = cast("Table", Run.__table__)
+_QUEUED = (
+    select(Run)
+    .where(Run.id.in_(bindparam("run_ids", expanding=True)), Run.state == State.QUEUED, Run.run_at <= now())
+    .order_by(Run.run_at, Run.id)
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    update(_runs)
+    .where(_runs.c.id.in_(bindparam("run_ids", expanding=True)))
+    .values(
+        state=State.RUNNING,
+        attempt=_runs.c.attempt + 1,
+        worker=bindparam("taker"),
+        lease_until=now(bindparam("lease_seconds", type_=Double())),
+        started_at=func.coalesce(_runs.c.started_at, now()),
+        error=None,
+    )
+)
+_ALL_HELD = (
+    select(Run.id, Run.attempt)
+    .where(tuple_(Run.id, Run.attempt).in_(bindparam("pairs", expanding=True)), Run.state == State.RUNNING)
+    .order_by(Run.id)
+)
+_IS_HELD = select(Run.id).where(held(bindparam("run_id"), bindparam("held_attempt")))
+
+
+async def claim(
+    session: AsyncSession, run_ids: Collection[UUID], worker: str, lease_seconds: float
+) -> list[Run]:
+    """Take those of the runs that are queued, due and within their limits; each is won by one worker.
+
+    A row that somebody else has locked is left alone: it is being taken, or an asker's transaction that
+    relies on it is not committed yet. The runs given back belong to no session.
+    """
+    found = (await session.scalars(_QUEUED, {"run_ids": list(run_ids)})).all()
+    runs = await _within_limits(session, found)
+    if runs:
+        taken = {"run_ids": [run.id for run in runs], "taker": worker, "lease_seconds": lease_seconds}
+        await session.execute(_TAKE, taken)
+    for run in found:
+        session.expunge(run)
+    for run in runs:
+        # The row was locked, so this is what the database has computed.
+        run.state, run.attempt, run.worker = State.RUNNING, run.attempt + 1, worker
+    return runs
+
+
+async def _within_limits(session: AsyncSession, runs: Sequence[Run]) -> list[Run]:
+    """Drop the runs of which enough are running already, counting under the lock of their keys."""
+    keys = sorted({run.limit_key for run in runs if run.limit_key})
+    if not keys:
+        return list(runs)
+    locking = insert_or_touch(session, Limit.__table__, key="key", touch="key")
+    await session.execute(locking, [{"key": key} for key in keys])
+    counting = (
+        select(Run.limit_key, func.count())
+        .where(Run.limit_key.in_(keys), Run.state == State.RUNNING)
+        .group_by(Run.limit_key)
+    )
+    at_work = Counter(dict(await session.execute(counting)))
+    allowed = []
+    for run in runs:
+        if run.limit_key is None or at_work[run.limit_key] < (run.limit_count or 1):
+            at_work[run.limit_key] += 1
+            allowed.append(run)
+    return allowed
+
+
+async def is_held(session: AsyncSession, run_id: UUID, attempt: int) -> bool:
+    """Tell whether this attempt still holds the run."""
+    return await session.scalar(_IS_HELD, {"run_id": run_id, "held_attempt": attempt}) is not None
+
+
+async def update_held(session: AsyncSession, run_id: UUID, attempt: int, values: dict[str, Any]) -> bool:
+    """Change the run if this attempt still holds it; False means that the fence is closed."""
+    return await _update(session, held(run_id, attempt), values) > 0
+
+
+async def still_held(session: AsyncSession, pairs: Collection[Held], *, lock: bool = False) -> set[Held]:
+    """Tell which attempts still hold their runs; with `lock`, they do until this transaction ends."""
+    query = _ALL_HELD.with_for_update() if lock else _ALL_HELD
+    return {(run_id, attempt) for run_id, attempt in await session.execute(query, {"pairs": list(pairs)})}
+
+
+async def renew_leases(session: AsyncSession, pairs: Collection[Held], lease_seconds: float) -> None:
+    """Let the attempts that still hold their runs keep them for another while.
+
+    Locked rows are left for the next time: to wait for one while holding others could be a deadlock.
+    """
+    rows = await session.execute(_ALL_HELD.with_for_update(skip_locked=True), {"pairs": list(pairs)})
+    run_ids = [run_id for run_id, _ in rows]
+    await _update(session, Run.id.in_(run_ids), {"lease_until": now(lease_seconds)})
+
+
+async def take_back_expired(session: AsyncSession, most_crashes: int) -> Sequence[Row[UUID, str]]:
+    """Queue again every run whose worker let its lease run out; park it if that happened too often.
+
+    Return the runs' ids and new states.
+    """
+    silent = (Run.state == State.RUNNING) & (Run.lease_until < now())
+    expired = (await session.scalars(select(Run.id).where(silent).with_for_update(skip_locked=True))).all()
+    if not expired:
+        return []
+    parked = Run.crashes + 1 >= most_crashes
+    error = f"its worker died {most_crashes} times without committing anything"
+    values = {
+        "state": case((parked, State.FAILED), else_=State.QUEUED),
+        "error": case((parked, error), else_=Run.error),
+        "finished_at": case((parked, now()), else_=None),
+        "crashes": Run.crashes + 1,
+        "lease_until": None,
+        "worker": None,
+    }
+    await _update(session, Run.id.in_(expired) & silent, values)
+    return (await session.execute(select(Run.id, Run.state).where(Run.id.in_(expired)))).all()
+
+
+async def _update(session: AsyncSession, which: ColumnElement[bool], values: dict[str, Any]) -> int:
+    statement = update(Run).where(which).values(values)
+    done = await session.execute(statement.execution_options(synchronize_session=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]

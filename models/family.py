@@ -1,0 +1,38 @@
+"""Runs that follow from a run: its follow-ups, and the parts it was split into."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import aliased
+
+from models.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from uuid import UUID
+
+    from sqlalchemy import Row
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+async def family(session: AsyncSession, run_ids: Collection[UUID]) -> Sequence[Row[UUID, str]]:
+    """List runs and all that follow from them, as (id, state)."""
+    line = select(Run.id, Run.state).where(Run.id.in_(run_ids)).cte(recursive=True)
+    child = aliased(Run)
+    line = line.union(select(child.id, child.state).join(line, child.parent_id == line.c.id))
+    return (await session.execute(select(line.c.id, line.c.state))).all()
+
+
+async def count_part(session: AsyncSession, parent_id: UUID) -> dict[str, Any] | None:
+    """Note that one part of a split run has succeeded; after the last, give what is to follow.
+
+    The parent's row is locked until the transaction of the part ends, so parts count one after another.
+    """
+    statement = update(Run).where(Run.id == parent_id, Run.open_children > 0)
+    await session.execute(
+        statement.values(open_children=Run.open_children - 1).execution_options(synchronize_session=False)
+    )
+    query = select(Run.follow_up).where(Run.id == parent_id, Run.open_children == 0)
+    return await session.scalar(query)

@@ -1,0 +1,84 @@
+"""Plain arq messages, from askers that have only Redis: each becomes a run, whatever is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import structlog
+from arq.constants import job_key_prefix
+from pydantic import ValidationError
+
+from jobs.client import RUN_ARGUMENT, Bell, from_json, row_of
+from jobs.registry import BY_NAME
+from models.outbox import add_runs
+from models.run import bury_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from arq.connections import ArqRedis
+
+    from models.database import Database
+
+log = structlog.get_logger("headrace.worker")
+
+UNREADABLE = "unreadable"  # the job of a message whose own is not known
+EXPIRED = "the message expired in Redis before a worker could read it; only its id is left"
+NOT_JSON = "the message is not JSON as arq writes it; enqueue with a JSON job_serializer, or by HTTP"
+MOST_BYTES_KEPT = 65_536
+
+
+def run_id_of(name: str) -> UUID:
+    """Give the run of a message: its own id if that is a UUID, as ours and arq's own are."""
+    try:
+        return UUID(name)
+    except ValueError:
+        return uuid5(NAMESPACE_URL, f"arq:{name}")
+
+
+async def adopt(database: Database, redis: ArqRedis, names: Sequence[str]) -> list[Bell]:
+    """Write the runs of messages that the ledger does not know, once however often they are delivered.
+
+    A message that cannot be understood becomes a failed run with what it held. Return the bells to ring
+    for the others.
+    """
+    messages = await redis.mget([job_key_prefix + name for name in names])
+    rows, dead = [], {}
+    for name, message in zip(names, messages, strict=True):
+        row, error = _read(message)
+        if row is None:
+            continue
+        row["id"] = run_id_of(name)
+        rows.append(row)
+        if error:
+            dead[row["id"]] = error
+    async with database.writing.begin() as session:
+        await add_runs(session, rows)
+        for run_id, error in dead.items():
+            await bury_runs(session, [run_id], error)
+    for row in rows:
+        log.info("run.adopted", run_id=str(row["id"]), job=row["job"], error=dead.get(row["id"]))
+    return [Bell(row["id"], row["job"], row["queue"]) for row in rows if row["id"] not in dead]
+
+
+def _read(message: bytes | None) -> tuple[dict[str, Any] | None, str | None]:
+    """Make the row of a message, and say what is wrong with it; no row for a bell whose run is gone."""
+    if message is None:
+        return _row(UNREADABLE, {}), EXPIRED
+    try:
+        content = from_json(message)
+        job, positional, fields = str(content["f"]), content["a"], dict(content["k"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return _row(UNREADABLE, {"raw": message[:MOST_BYTES_KEPT].decode("latin-1")}), NOT_JSON
+    if RUN_ARGUMENT in fields:
+        return None, None
+    return _row(job, fields | ({"positional": positional} if positional else {})), None
+
+
+def _row(job: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """Make a row as the client would; a request that does not fit its job fails when it is carried out."""
+    try:
+        return row_of(BY_NAME[job].request.model_validate(fields))
+    except (KeyError, ValidationError):
+        return {"job": job[:64], "request": fields, "queue": "default"}

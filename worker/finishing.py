@@ -1,0 +1,142 @@
+"""Writing down what attempts came to: those that end at the same time in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.client import Bell, ring, row_of
+from jobs.registry import BY_NAME
+from models.claim import still_held
+from models.due import due_within_limits
+from models.family import count_part
+from models.finish import Ending, finish
+from models.receipt import receipt_totals
+from models.run import Run, State
+from worker.outcomes import Failed, Interrupted, Retry, Succeeded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from worker.resources import Resources
+
+    Ended = Succeeded | Failed | Retry | Interrupted
+
+MOST_AT_ONCE = 100
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """An attempt that has ended; `written` gets the totals of the run's receipts, or None if it was lost."""
+
+    run: Run
+    outcome: Ended
+    has_receipts: bool
+    written: asyncio.Future[Counter[str] | None] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Finisher:
+    """Writes outcomes in the order they come; while one transaction is on its way the next ones gather."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._waiting: list[_Attempt] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def finish(self, run: Run, outcome: Ended, *, has_receipts: bool) -> Counter[str] | None:
+        """Write down how an attempt ended and what follows; None if the run was lost meanwhile.
+
+        Return the totals of the run's receipts.
+        """
+        attempt = _Attempt(run, outcome, has_receipts)
+        self._waiting.append(attempt)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        return await attempt.written
+
+    async def _write(self) -> None:
+        while self._waiting:
+            together, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            try:
+                held = await self._commit(together)
+            except (OSError, SQLAlchemyError) as error:
+                held = await self._commit_each(together, error)
+            with suppress(OSError, SQLAlchemyError):  # the dispatcher rings for what is missed here
+                await self._ring(held)
+
+    async def _commit_each(self, together: list[_Attempt], error: Exception) -> list[_Attempt]:
+        """Keep what one outcome is guilty of from the others."""
+        held = []
+        for attempt in together:
+            try:
+                if len(together) == 1:
+                    raise error
+                held += await self._commit([attempt])
+            except (OSError, SQLAlchemyError) as own:
+                attempt.written.set_exception(own)
+        return held
+
+    async def _commit(self, together: Sequence[_Attempt]) -> list[_Attempt]:
+        async with self._resources.database.writing.begin() as session:
+            pairs = [(attempt.run.id, attempt.run.attempt) for attempt in together]
+            ours = await still_held(session, pairs, lock=True)
+            held = [attempt for attempt, pair in zip(together, pairs, strict=True) if pair in ours]
+            await finish(session, [_ending(attempt.run, attempt.outcome) for attempt in held])
+            for attempt in held:
+                if isinstance(attempt.outcome, Succeeded):
+                    await self._go_on(session, attempt.run, attempt.outcome)
+            counted = [attempt.run.id for attempt in held if attempt.has_receipts]
+            totals = await receipt_totals(session, counted) if counted else {}
+        for attempt in together:
+            attempt.written.set_result(totals.get(attempt.run.id, Counter()) if attempt in held else None)
+        return held
+
+    async def _go_on(self, session: AsyncSession, run: Run, outcome: Succeeded) -> None:
+        """Ask for what follows a success, in the transaction that makes it one."""
+        client = self._resources.client
+        for request in outcome.follow_ups:
+            key = f"{request.job} after {run.id}"
+            await client.enqueue(request, session=session, unique_key=key, parent_id=run.id)
+        if outcome.parts:
+            parts = [
+                row_of(request)
+                | {"parent_id": run.id, "part": number, "unique_key": f"part {number} of {run.id}"}
+                for number, request in enumerate(outcome.parts, 1)
+            ]
+            await client.add(parts, session=session)
+        if run.part is not None and run.parent_id and (asked := await count_part(session, run.parent_id)):
+            request = BY_NAME[asked["job"]].request.model_validate(asked["request"])
+            key = f"{request.job} after the parts of {run.parent_id}"
+            await client.enqueue(request, session=session, unique_key=key, parent_id=run.parent_id)
+
+    async def _ring(self, ended: Sequence[_Attempt]) -> None:
+        """Ring for runs that go back at once, and for those that waited for a place these have left."""
+        redis = self._resources.redis
+        bells = [Bell(e.run.id, e.run.job, e.run.queue) for e in ended if isinstance(e.outcome, Interrupted)]
+        if keys := {attempt.run.limit_key for attempt in ended if attempt.run.limit_key}:
+            async with self._resources.database.reading() as session:
+                bells += [Bell(*row) for row in await due_within_limits(session, keys, MOST_AT_ONCE)]
+        if redis is not None and bells:
+            await ring(redis, bells)
+
+
+def _ending(run: Run, outcome: Ended) -> Ending:
+    match outcome:
+        case Succeeded(result, parts=parts, after_parts=then):
+            follow_up = {"job": then.job, "request": then.model_dump(mode="json")} if then and parts else None
+            return Ending(run.id, State.SUCCEEDED, result=result, parts=len(parts), follow_up=follow_up)
+        case Failed(error):
+            return Ending(run.id, State.FAILED, error=error)
+        case Retry(error, delay):
+            return Ending(run.id, State.QUEUED, error=error, delay_seconds=delay, failed=True)
+        case Interrupted():
+            return Ending(run.id, State.QUEUED)

@@ -1,0 +1,141 @@
+"""The loop of a worker process: its queues in turn, woken by bells, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from jobs.client import bell_of
+from models.due import is_drained
+from worker.arq_worker import POLL_SECONDS, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from worker.execution import Executor
+
+log = structlog.get_logger("headrace.worker")
+
+LISTEN_SECONDS = 1
+LONGEST_AWAY_SECONDS = 5.0
+
+
+class Loop:
+    """Runs one arq worker for each queue that this process serves."""
+
+    def __init__(self, executor: Executor, *, burst: bool = False) -> None:
+        settings = executor.resources.settings
+        self._resources = executor.resources
+        self._stopping = executor.stopping
+        self._burst = burst
+        self.workers = [
+            Worker(executor, queue=queue, concurrency=concurrency, ended=self._run_ended)
+            for queue, concurrency in settings.slots.items()
+            if concurrency
+        ]
+        self._work = asyncio.Event()  # something to look for in Redis
+        self._room = asyncio.Event()  # a run has ended
+        self._away_rounds = 0
+
+    async def main(self) -> None:
+        """Work until told to stop or, in a burst, until no run is left; then let the running end."""
+        listening = asyncio.create_task(self._listen())
+        try:
+            while not self._stopping.is_set():
+                self._work.clear()
+                await self._round()
+                if self._burst and not self._away_rounds and await self._is_drained():
+                    break
+                await self._wait_for_work()
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+        await self._let_running_end()
+
+    async def _round(self) -> None:
+        """Poll each queue; say once that Redis is away, and once that it is back."""
+        try:
+            for worker in self.workers:
+                await worker.poll()
+        except (RedisError, OSError) as error:
+            if not self._away_rounds:
+                log.warning("redis.away", error=type(error).__name__)
+            self._away_rounds += 1
+        else:
+            if self._away_rounds:
+                log.info("redis.back", rounds=self._away_rounds)
+            self._away_rounds = 0
+
+    async def _wait_for_work(self) -> None:
+        """Sleep until a bell rings, a run ends or the poll is due; longer while Redis is away."""
+        seconds = min(POLL_SECONDS * (1 + self._away_rounds), LONGEST_AWAY_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._work.wait()
+
+    async def _listen(self) -> None:
+        """Wait at the bells of the queues that have room; a bell that we cannot answer is for others."""
+        while True:
+            self._room.clear()
+            if not (keys := [bell_of(worker.queue_name) for worker in self.workers if worker.has_room]):
+                await self._room.wait()
+                continue
+            try:
+                bell = self.workers[0].pool.blpop(keys, timeout=LISTEN_SECONDS)
+                if await cast("Awaitable[Any]", bell):
+                    self._work.set()
+            except (RedisError, OSError):
+                await asyncio.sleep(POLL_SECONDS)
+
+    def _run_ended(self) -> None:
+        self._work.set()
+        self._room.set()
+
+    async def _is_drained(self) -> bool:
+        if any(worker.tasks for worker in self.workers):
+            return False
+        queues = [worker.queue for worker in self.workers]
+        with suppress(RedisError, SQLAlchemyError, OSError):
+            waiting = [await worker.pool.zcard(worker.queue_name) for worker in self.workers]
+            async with self._resources.database.reading() as session:
+                return not any(waiting) and await is_drained(session, queues)
+        return False
+
+    def stop(self) -> None:
+        """Take no more runs and let those here go back at their next batch; asked twice, at once."""
+        if self._stopping.is_set():
+            self._interrupt()
+        self._stopping.set()
+        self._work.set()
+
+    def _interrupt(self) -> None:
+        for worker in self.workers:
+            worker.interrupt()
+
+    async def _let_running_end(self) -> None:
+        """Wait for the running jobs up to the bound, then interrupt them."""
+        tasks = [task for worker in self.workers for task in worker.tasks.values()]
+        if not tasks:
+            return
+        seconds = self._resources.settings.shutdown_seconds
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        if late:
+            log.warning("worker.interrupts", runs=len(late))
+            self._interrupt()
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def close(self) -> None:
+        """Leave Redis as if we had not been there."""
+        for worker in self.workers:
+            with suppress(RedisError, OSError):
+                await worker.close()
+
+    @property
+    def complete(self) -> int:
+        """How many attempts have ended."""
+        return sum(worker.jobs_complete for worker in self.workers)
