@@ -19,9 +19,8 @@ from models.run import add_run, seconds_until_due
 from worker.outcomes import Interrupted, Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable
 
-    from arq.cron import CronJob
     from arq.typing import WorkerCoroutine
 
     from worker.execution import Executor
@@ -46,7 +45,7 @@ class Worker(arq.Worker):
     end of a duplicate message does no harm, and a Redis that goes away is waited for.
     """
 
-    def __init__(self, executor: Executor, *, burst: bool = False, cron: Sequence[CronJob] = ()) -> None:
+    def __init__(self, executor: Executor, *, burst: bool = False) -> None:
         settings = executor.resources.settings
         super().__init__(
             [
@@ -59,7 +58,6 @@ class Worker(arq.Worker):
                 for job in JOBS
             ],
             queue_name=settings.queue,
-            cron_jobs=cron,
             redis_pool=executor.resources.redis,
             burst=burst,
             handle_signals=False,
@@ -70,7 +68,6 @@ class Worker(arq.Worker):
             health_check_key=f"{settings.queue}:{executor.worker}{health_check_key_suffix}",
             job_serializer=to_json,
             job_deserializer=from_json,
-            timezone=cast("Any", settings.zone),
         )
         self.in_progress_timeout_s = settings.lease_seconds
         self.shutdown_seconds = settings.shutdown_seconds
@@ -131,7 +128,7 @@ class Worker(arq.Worker):
             self.tasks[job_id].add_done_callback(lambda _: self._work.set())
 
     async def heart_beat(self) -> None:
-        """Renew the in-progress keys of the running jobs, then do what arq does: health and cron."""
+        """Renew the in-progress keys of the running jobs, then do what arq does: its health key."""
         if self.tasks and self.loop.time() - self._renewed_at > self.in_progress_timeout_s / 3:
             self._renewed_at = self.loop.time()
             async with self.pool.pipeline(transaction=False) as pipe:

@@ -1,10 +1,10 @@
-"""The composition root of a worker: resources, executor, schedule, dispatcher and the arq worker."""
+"""The composition root of a worker: resources, executor, scheduler, dispatcher and the arq worker."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,7 +12,7 @@ import structlog
 from worker.arq_worker import Worker
 from worker.dispatcher import dispatch, keep_dispatching
 from worker.execution import Executor
-from worker.schedule import cron_jobs
+from worker.scheduler import scheduling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,10 +24,10 @@ log = structlog.get_logger("headrace.worker")
 
 async def run_worker(resources: Resources, *, burst: bool) -> None:
     """Work until SIGTERM or SIGINT, or, in a burst, until no run is queued."""
-    worker = Worker(Executor(resources), burst=burst, cron=() if burst else cron_jobs(resources))
+    worker = Worker(Executor(resources), burst=burst)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, worker.stop)
-    async with _dispatching(resources):
+    async with _dispatching(resources), nullcontext() if burst else scheduling(resources):
         log.info("worker.started", burst=burst, concurrency=worker.max_jobs, queue=worker.queue_name)
         try:
             await worker.main()
