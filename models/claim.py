@@ -88,7 +88,7 @@ async def _within_limits(session: AsyncSession, runs: Sequence[Run]) -> list[Run
         .where(Run.limit_key.in_(keys), Run.state == State.RUNNING)
         .group_by(Run.limit_key)
     )
-    at_work = Counter(dict(await session.execute(counting)))
+    at_work = Counter(dict((await session.execute(counting)).all()))
     allowed = []
     for run in runs:
         if run.limit_key is None or at_work[run.limit_key] < (run.limit_count or 1):

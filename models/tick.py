@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, ForeignKey, String, Table, Uuid, delete
+from sqlalchemy import Column, ForeignKey, String, Table, Uuid, delete, func, select, update
 
 from models.base import Base, UtcDateTime
 from models.clock import now
 from models.dialect import insert_missing
+from models.run import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
+    from sqlalchemy import Row
     from sqlalchemy.ext.asyncio import AsyncSession
 
 ticks = Table(
@@ -42,6 +45,24 @@ async def take_tick(session: AsyncSession, schedule: str, tick: datetime) -> boo
     """Take a tick for this transaction; False means that another worker has it already."""
     taken = await session.execute(insert_missing(session, ticks).values(schedule=schedule, tick=tick))
     return bool(taken.rowcount)  # type: ignore[attr-defined]
+
+
+async def link_tick(session: AsyncSession, schedule: str, tick: datetime, run_id: UUID) -> None:
+    """Note which run a tick has started."""
+    this = (ticks.c.schedule == schedule) & (ticks.c.tick == tick)
+    await session.execute(update(ticks).where(this).values(run_id=run_id))
+
+
+async def last_ticks(session: AsyncSession) -> Sequence[Row[str, datetime, UUID | None, str | None]]:
+    """List the newest tick of each entry, with the run it started and that run's state."""
+    newest = select(ticks.c.schedule, func.max(ticks.c.tick).label("tick")).group_by(ticks.c.schedule)
+    found = newest.subquery()
+    query = (
+        select(ticks.c.schedule, ticks.c.tick, ticks.c.run_id, Run.state)
+        .join(found, (found.c.schedule == ticks.c.schedule) & (found.c.tick == ticks.c.tick))
+        .outerjoin(Run, Run.id == ticks.c.run_id)
+    )
+    return (await session.execute(query)).all()
 
 
 async def delete_ticks(session: AsyncSession, keep_days: float) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from worker.embedded import running
 from worker.resources import ServiceError, check_database, connect_redis, open_database_of
+from worker.schedule import SCHEDULE, ScheduleError, check_schedule
 from worker.schema import SchemaError
 from worker.settings import unknown_settings
 
@@ -24,11 +25,12 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at settings, pool size, database, schema and Redis."""
+    """Look at settings, pool size, schedule, database, schema and Redis."""
     embedded = await running(settings.home)
     return [
         _settings(),
         _pool(settings),
+        _schedule(settings),
         await _database(settings, settings.database_url or embedded.database_url),
         await _redis(settings, settings.redis_url or embedded.redis_url),
     ]
@@ -45,6 +47,14 @@ def _pool(settings: Settings) -> Finding:
     if not enough:
         says += f"; HEADRACE_POOL_SIZE must be at least {settings.needed_pool_size}"
     return Finding("pool", enough, says)
+
+
+def _schedule(settings: Settings) -> Finding:
+    try:
+        check_schedule(settings)
+    except ScheduleError as error:
+        return Finding("schedule", ok=False, says=str(error))
+    return Finding("schedule", ok=True, says=f"{len(SCHEDULE)} entries, time zone {settings.time_zone}")
 
 
 async def _database(settings: Settings, url: str | None) -> Finding:

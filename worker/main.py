@@ -1,10 +1,10 @@
-"""The composition root of a worker: resources, executor, schedule, dispatcher and the arq worker."""
+"""The composition root of a worker: resources, executor, scheduler, dispatcher and the loop."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,6 +12,7 @@ import structlog
 from worker.dispatcher import dispatch, keep_dispatching
 from worker.execution import Executor
 from worker.loop import Loop
+from worker.scheduler import scheduling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +27,7 @@ async def run_worker(resources: Resources, *, burst: bool) -> None:
     loop = Loop(Executor(resources), burst=burst)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, loop.stop)
-    async with _dispatching(resources):
+    async with _dispatching(resources), nullcontext() if burst else scheduling(resources):
         settings = resources.settings
         log.info("worker.started", burst=burst, queue=settings.queue, slots=settings.slots)
         try:

@@ -4,81 +4,91 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import structlog
-from arq import cron
+from cronsim import CronSimError
 
 from jobs.requests import PruneHistory, RebuildAuthorStats, RefreshAuthorStats, Request
 from models.author_stats import all_fresh
-from models.tick import Tick, take_tick
+from worker.catch_up import CatchUp
+from worker.crontab import Crontab
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from uuid import UUID
 
-    from arq.cron import CronJob
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from worker.resources import Resources
     from worker.settings import Settings
 
-log = structlog.get_logger("headrace.schedule")
+
+class ScheduleError(Exception):
+    """An entry of the schedule can never be kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A job and its times of day, in the zone of HEADRACE_TIME_ZONE; None means every hour or minute.
+    """A job and the crontab expression of its ticks, meant in `time_zone` or else in HEADRACE_TIME_ZONE.
 
     `unless` may say, in the tick's transaction, that there is nothing to do; then no run is made.
     """
 
     name: str
     request: Callable[[Settings], Request]
-    hour: int | None = None
-    minute: int | None = None
+    cron: str
+    time_zone: str | None = None
+    catch_up: CatchUp = CatchUp.LAST
     unless: Callable[[AsyncSession], Awaitable[bool]] | None = None
+
+    def crontab(self, settings: Settings) -> Crontab:
+        """Give the expression in its zone."""
+        return Crontab(self.cron, ZoneInfo(self.time_zone) if self.time_zone else settings.zone)
 
 
 SCHEDULE: tuple[Entry, ...] = (
-    Entry("refresh-stats", lambda _: RefreshAuthorStats(), unless=all_fresh),
-    Entry("rebuild-stats", lambda _: RebuildAuthorStats(), hour=3, minute=10),
-    Entry("prune-history", lambda settings: PruneHistory(keep_days=settings.keep_days), hour=4, minute=40),
+    Entry(
+        "refresh-stats",
+        lambda _: RefreshAuthorStats(),
+        "* * * * *",
+        catch_up=CatchUp.SKIP,
+        unless=all_fresh,
+    ),
+    Entry("rebuild-stats", lambda _: RebuildAuthorStats(), "10 3 * * *"),
+    Entry("prune-history", lambda settings: PruneHistory(keep_days=settings.keep_days), "40 4 * * *"),
 )
 
 
-def cron_jobs(resources: Resources) -> list[CronJob]:
-    """Make arq's cron jobs from the table; each only writes a run, which then has tries and a history."""
-    return [
-        cron(
-            _ticker(resources, entry),
-            name=entry.name,
-            hour=entry.hour,
-            minute=entry.minute,
-            second=0,
-            microsecond=0,
-        )
-        for entry in SCHEDULE
-    ]
+async def start_run(resources: Resources, session: AsyncSession, entry: Entry) -> UUID | None:
+    """Ask for an entry's job in the caller's transaction; None if there is nothing to do."""
+    if entry.unless and await entry.unless(session):
+        return None
+    return await resources.client.enqueue(entry.request(resources.settings), session=session)
 
 
-def _ticker(resources: Resources, entry: Entry) -> Any:
-    async def tick(ctx: dict[Any, Any]) -> None:
-        # arq gives the tick's message the id "<name>:<milliseconds>" on every worker alike.
-        moment = datetime.fromtimestamp(int(ctx["job_id"].rpartition(":")[2]) / 1_000, UTC)
-        await take(resources, entry, moment)
+def check_schedule(settings: Settings, schedule: tuple[Entry, ...] = SCHEDULE) -> None:
+    """See that every entry falls due some day and can make its request.
 
-    return tick
+    Raises:
+        ScheduleError: one line that names the entry and what is wrong with it.
+
+    """
+    for entry in schedule:
+        if (reason := _fault_of(entry, settings)) is not None:
+            raise ScheduleError(
+                f"the schedule's entry {entry.name!r} ({entry.cron}) cannot be kept: {reason}"
+            )
 
 
-async def take(resources: Resources, entry: Entry, moment: datetime) -> bool:
-    """Take a tick and start its run, committed together; False if another worker was first."""
-    async with resources.database.writing.begin() as session:
-        if not await take_tick(session, entry.name, moment):
-            return False
-        if entry.unless and await entry.unless(session):
-            return True
-        run_id = await resources.client.enqueue(entry.request(resources.settings), session=session)
-        (await session.get_one(Tick, (entry.name, moment))).run_id = run_id
-        await session.flush()
-    log.info("tick.taken", schedule=entry.name, tick=moment.isoformat(), run_id=str(run_id))
-    return True
+def _fault_of(entry: Entry, settings: Settings) -> str | None:
+    try:
+        entry.request(settings)
+        found = entry.crontab(settings).next(datetime.now(UTC))
+    except CronSimError as error:
+        return f"no such time: {error}"
+    except (ZoneInfoNotFoundError, OSError):
+        return f"unknown time zone {entry.time_zone!r}"
+    except ValueError as error:
+        return " ".join(str(error).split())
+    return None if found else "it never falls due"

@@ -131,7 +131,9 @@ def unknown_settings() -> list[str]:
 
 
 def _sentence(problem: dict[str, object]) -> str:
-    location = problem["loc"] or ("",)
+    location = problem["loc"]
+    if not location:
+        return str(problem["msg"]).removeprefix("Value error, ")
     field = str(location[0] if isinstance(location, tuple) else location)
     name = field if field.endswith("_URL") else f"HEADRACE_{field.upper()}"
     shown = "" if field.endswith("_URL") else f" (got {problem['input']!r})"  # URLs may hold passwords

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import chain
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -26,7 +27,9 @@ REQUEST = ImportPosts(url="/data/posts.jsonl", site="beer")
 
 async def queued(resources: Resources) -> set[str]:
     assert resources.redis is not None
-    return {key.decode() for key in await resources.redis.zrange(resources.settings.queue, 0, -1)}
+    prefix = resources.settings.queue
+    keys = [await resources.redis.zrange(key, 0, -1) for key in (prefix, f"{prefix}:bulk")]
+    return {key.decode() for key in chain(*keys)}
 
 
 async def how_many_runs(resources: Resources) -> int:

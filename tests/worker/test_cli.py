@@ -118,7 +118,7 @@ def test_statistics_authors_and_export_agree(headrace: CommandLine, dump: Path, 
 def test_check_finds_everything_in_order(headrace: CommandLine) -> None:
     done = headrace("check")
     assert done.code == 0, done.out
-    assert [line.split()[0] for line in done.out.splitlines()] == ["ok"] * 4
+    assert [line.split()[0] for line in done.out.splitlines()] == ["ok"] * 5
 
 
 def test_check_names_what_is_wrong(headrace: CommandLine) -> None:

@@ -36,7 +36,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
     ("name", "value", "says"),
     [
         ("HEADRACE_BATCH_SIZE", "many", r"HEADRACE_BATCH_SIZE: .*integer.* \(got 'many'\)"),
-        ("HEADRACE_CONCURRENCY", "0", "HEADRACE_CONCURRENCY: .*greater than or equal to 1"),
+        ("HEADRACE_CONCURRENCY", "-1", "HEADRACE_CONCURRENCY: .*greater than or equal to 0"),
         ("HEADRACE_LEASE_SECONDS", "-3", "HEADRACE_LEASE_SECONDS"),
         ("HEADRACE_LOG_LEVEL", "loud", "HEADRACE_LOG_LEVEL"),
         ("REDIS_URL", "http://h", "REDIS_URL: not a Redis URL"),
@@ -60,9 +60,18 @@ def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_pool_follows_the_concurrency(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADRACE_CONCURRENCY", "7")
-    assert read_settings().connections == 16
+    monkeypatch.setenv("HEADRACE_BULK_CONCURRENCY", "1")
+    assert read_settings().connections == 18
 
 
 def test_misspelt_settings_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADRACE_BATCHSIZE", "5")
     assert "HEADRACE_BATCHSIZE" in unknown_settings()
+
+
+def test_a_worker_that_would_serve_no_queue_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_CONCURRENCY", "0")
+    assert read_settings().slots == {"default": 0, "bulk": 2}
+    monkeypatch.setenv("HEADRACE_BULK_CONCURRENCY", "0")
+    with pytest.raises(SettingsError, match="HEADRACE_BULK_CONCURRENCY are both 0"):
+        read_settings()

@@ -14,14 +14,16 @@ from worker.cli.imports import import_
 from worker.cli.process import check, demo, migrate, worker
 from worker.cli.runs import cancel, retry, run, runs
 from worker.cli.samples import sample
+from worker.cli.schedules import schedule
 from worker.cli.statistics import authors, stats
 from worker.embedded import EmbeddedError
 from worker.resources import ServiceError
 from worker.retries import describe
+from worker.schedule import ScheduleError
 from worker.schema import SchemaError
 from worker.settings import SettingsError
 
-EXPECTED = (JobError, EmbeddedError, ServiceError, SchemaError, SettingsError)
+EXPECTED = (JobError, EmbeddedError, ScheduleError, ServiceError, SchemaError, SettingsError)
 FAILED = 1
 
 
@@ -45,6 +47,7 @@ for command in (
     run,
     cancel,
     retry,
+    schedule,
     stats,
     authors,
     export,

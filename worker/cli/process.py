@@ -40,7 +40,7 @@ def migrate() -> None:
 
 @click.command()
 def check() -> None:
-    """Validate settings, database, Redis, schema and pool size.
+    """Validate settings, pool size, schedule, database, schema and Redis.
 
     Starts nothing. Ends non-zero if something fails.
     """

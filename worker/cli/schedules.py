@@ -1,0 +1,132 @@
+"""Commands about the schedule: what is due when, what came of the last tick, and running an entry now."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+from rich.box import SIMPLE
+from rich.table import Table
+
+from models.schedule import seen_schedules
+from models.tick import last_ticks
+from worker.cli.app import err, json_option, out, print_json, run_async, start
+from worker.resources import open_resources
+from worker.schedule import SCHEDULE, Entry, check_schedule, start_run
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from sqlalchemy import Row
+
+    from worker.settings import Settings
+
+LATE = timedelta(seconds=10)  # a tick that nobody took for so long is one that nobody will take
+BY_NAME = {entry.name: entry for entry in SCHEDULE}
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def schedule(context: click.Context, *, as_json: bool) -> None:
+    """List what starts by itself: its times, its last tick and what came of it, its next tick."""
+    if context.invoked_subcommand is not None:
+        return
+    settings = start()
+    check_schedule(settings)
+    documents = run_async(_schedule(settings))
+    if as_json:
+        print_json(documents)
+    else:
+        _show(documents)
+
+
+async def _schedule(settings: Settings) -> list[dict[str, Any]]:
+    async with open_resources(settings) as resources, resources.database.reading() as session:
+        moment, seen = await seen_schedules(session)
+        last = {row.schedule: row for row in await last_ticks(session)}
+    return [
+        _document(settings, entry, moment, seen.get(entry.name), last.get(entry.name)) for entry in SCHEDULE
+    ]
+
+
+def _document(
+    settings: Settings,
+    entry: Entry,
+    moment: datetime,
+    seen_until: datetime | None,
+    last: Row[str, datetime, UUID | None, str | None] | None,
+) -> dict[str, Any]:
+    """Describe an entry; `due_since` is the first tick that no worker has looked at."""
+    crontab = entry.crontab(settings)
+    return {
+        "name": entry.name,
+        "job": entry.request(settings).job,
+        "cron": entry.cron,
+        "time_zone": crontab.zone.key,
+        "catch_up": entry.catch_up,
+        "last_tick": last.tick if last else None,
+        "last_run_id": str(last.run_id) if last and last.run_id else None,
+        "last_state": last.state if last else None,
+        "next_tick": crontab.next(moment),
+        "seen_until": seen_until,
+        "due_since": next(crontab.ticks(seen_until, moment - LATE), None) if seen_until else None,
+    }
+
+
+def _show(documents: list[dict[str, Any]]) -> None:
+    """Print the entries, a line each, with times in each entry's own zone."""
+    table = Table(box=SIMPLE)
+    for column in ("name", "cron", "time zone", "catch-up", "last tick", "its run", "next tick"):
+        table.add_column(column, overflow="fold")
+    for d in documents:
+        last, following = (_local(d[name], d["time_zone"]) for name in ("last_tick", "next_tick"))
+        table.add_row(d["name"], d["cron"], d["time_zone"], d["catch_up"], last, _run_of(d), following)
+    out.print(table)
+    for hint in _hints(documents):
+        err.print(hint, markup=False)
+
+
+def _local(moment: datetime | None, zone: str) -> str:
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if moment else ""
+
+
+def _run_of(document: dict[str, Any]) -> str:
+    if document["last_run_id"]:
+        return f"{document['last_run_id'][:8]} {document['last_state']}"
+    return "nothing to do" if document["last_tick"] else ""
+
+
+def _hints(documents: list[dict[str, Any]]) -> list[str]:
+    """Say what keeps the schedule from being kept."""
+    if not any(d["seen_until"] for d in documents):
+        return ["no worker has kept this schedule yet; `headrace worker` does, from then on"]
+    return [
+        f"{d['name']} has been due since {d['due_since']:%Y-%m-%d %H:%M:%S} UTC: is a worker running? "
+        "`headrace worker` starts one"
+        for d in documents
+        if d["due_since"]
+    ]
+
+
+@schedule.command()
+@click.argument("name", type=click.Choice(list(BY_NAME)))
+@json_option
+def run(*, name: str, as_json: bool) -> None:
+    """Start the run of an entry now, as its tick would; a worker carries it out. Prints the run's id."""
+    run_id = run_async(_run(start(), BY_NAME[name]))
+    if as_json:
+        print_json({"name": name, "run_id": str(run_id) if run_id else None})
+    elif run_id is None:
+        err.print("nothing to do: no run was started")
+    else:
+        out.print(str(run_id))
+        err.print(f"queued; `headrace run {run_id}` shows how it goes")
+
+
+async def _run(settings: Settings, entry: Entry) -> UUID | None:
+    async with open_resources(settings) as resources, resources.database.writing.begin() as session:
+        return await start_run(resources, session, entry)
