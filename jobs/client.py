@@ -22,7 +22,7 @@ from models.outbox import Unique, add_runs
 from models.run import DEFAULT_QUEUE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -136,7 +136,7 @@ class JobClient:
         """
         asked = {"unique_key": unique_key, "run_at": run_at, "parent_id": parent_id}
         row = row_of(request, queue) | asked
-        if unique == Unique.UNTIL_STARTED and row["limit_key"] is None:
+        if unique_key and unique == Unique.UNTIL_STARTED and row["limit_key"] is None:
             row |= {"limit_key": unique_key, "limit_count": 1}
         return (await self.add([row], session=session, unique=unique))[0]
 
@@ -190,16 +190,20 @@ class JobClient:
         bells = list(session.info[self])
         session.info[self].clear()
         if bells:
-            bell = asyncio.get_running_loop().create_task(ring(self._redis, bells))
-            self._bells.add(bell)
-            bell.add_done_callback(self._bells.discard)
+            self.ring_beside(ring(self._redis, bells))
 
     def _rolled_back(self, session: Session) -> None:
         if not session.in_nested_transaction():
             session.info[self].clear()
 
+    def ring_beside(self, ringing: Coroutine[Any, Any, None]) -> None:
+        """Ring without anybody waiting for it: a Redis that hangs holds up nothing."""
+        task = asyncio.get_running_loop().create_task(ringing)
+        self._bells.add(task)
+        task.add_done_callback(self._bells.discard)
+
     async def wait_for_bells(self) -> None:
-        """Wait until the bells of committed sessions have rung."""
+        """Wait until the bells that are being rung have rung."""
         await asyncio.gather(*self._bells)
 
 

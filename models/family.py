@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, selectinload
 
-from models.run import Run
+from models.clock import now
+from models.run import Run, State
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -23,6 +24,27 @@ async def family(session: AsyncSession, run_ids: Collection[UUID]) -> Sequence[R
     child = aliased(Run)
     line = line.union(select(child.id, child.state).join(line, child.parent_id == line.c.id))
     return (await session.execute(select(line.c.id, line.c.state))).all()
+
+
+async def cancel_runs(session: AsyncSession, run_ids: Collection[UUID]) -> int:
+    """Cancel queued and running runs with all that follow from them; return how many of the family stopped.
+
+    A running one stops at once and keeps what it committed.
+    """
+    open_states = (State.QUEUED, State.RUNNING)
+    members = [run_id for run_id, state in await family(session, run_ids) if state in open_states]
+    locking = select(Run.id).where(Run.id.in_(members)).order_by(Run.id).with_for_update()
+    await session.execute(locking)
+    statement = update(Run).where(Run.id.in_(members), Run.state.in_(open_states))
+    values = {"state": State.CANCELLED, "finished_at": now(), "lease_until": None, "error": "cancelled"}
+    done = await session.execute(statement.values(values).execution_options(synchronize_session=False))
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+async def parts_of(session: AsyncSession, run_id: UUID) -> Sequence[Run]:
+    """List the parts that a run was split into, with their receipts."""
+    query = select(Run).where(Run.parent_id == run_id, Run.part.is_not(None)).order_by(Run.part)
+    return (await session.scalars(query.options(selectinload(Run.receipts)))).all()
 
 
 async def count_part(session: AsyncSession, parent_id: UUID) -> dict[str, Any] | None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, exact_string
+from models.run import Run
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
 
 
 class Limit(Base):
@@ -13,3 +20,10 @@ class Limit(Base):
     __tablename__ = "limits"
 
     key: Mapped[str] = mapped_column(exact_string(200), primary_key=True)
+
+
+async def delete_unused_limits(session: AsyncSession) -> None:
+    """Delete the keys that no run has; one that comes back is inserted again by its claim."""
+    used = select(Run.limit_key).where(Run.limit_key.is_not(None))
+    unused = delete(Limit).where(Limit.key.not_in(used))
+    await session.execute(unused.execution_options(synchronize_session=False))

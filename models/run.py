@@ -98,14 +98,6 @@ class Run(Base):
     receipts: Mapped[list[Receipt]] = relationship(order_by="Receipt.entity", passive_deletes=True)
 
 
-async def cancel_runs(session: AsyncSession, run_ids: Collection[UUID]) -> int:
-    """Cancel queued and running runs; a running one stops at once and keeps what it committed."""
-    statement = update(Run).where(Run.id.in_(run_ids), Run.state.in_((State.QUEUED, State.RUNNING)))
-    values = {"state": State.CANCELLED, "finished_at": now(), "lease_until": None, "error": "cancelled"}
-    done = await session.execute(statement.values(values).execution_options(synchronize_session=False))
-    return int(done.rowcount)  # type: ignore[attr-defined]
-
-
 async def retry_runs(session: AsyncSession, which: ColumnElement[bool]) -> int:
     """Queue failed and cancelled runs again, from their checkpoints and with all their tries."""
     statement = update(Run).where(which, Run.state.in_((State.FAILED, State.CANCELLED)))

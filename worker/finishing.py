@@ -70,8 +70,8 @@ class Finisher:
                 held = await self._commit(together)
             except (OSError, SQLAlchemyError) as error:
                 held = await self._commit_each(together, error)
-            with suppress(OSError, SQLAlchemyError):  # the dispatcher rings for what is missed here
-                await self._ring(held)
+            if any(isinstance(a.outcome, Interrupted) or a.run.limit_key for a in held):
+                self._resources.client.ring_beside(self._ring(held))
 
     async def _commit_each(self, together: list[_Attempt], error: Exception) -> list[_Attempt]:
         """Keep what one outcome is guilty of from the others."""
@@ -121,11 +121,14 @@ class Finisher:
     async def _ring(self, ended: Sequence[_Attempt]) -> None:
         """Ring for runs that go back at once, and for those that waited for a place these have left."""
         redis = self._resources.redis
+        if redis is None:
+            return
         bells = [Bell(e.run.id, e.run.job, e.run.queue) for e in ended if isinstance(e.outcome, Interrupted)]
         if keys := {attempt.run.limit_key for attempt in ended if attempt.run.limit_key}:
-            async with self._resources.database.reading() as session:
-                bells += [Bell(*row) for row in await due_within_limits(session, keys, MOST_AT_ONCE)]
-        if redis is not None and bells:
+            with suppress(OSError, SQLAlchemyError):  # the dispatcher will ring
+                async with self._resources.database.reading() as session:
+                    bells += [Bell(*row) for row in await due_within_limits(session, keys, MOST_AT_ONCE)]
+        if bells:
             await ring(redis, bells)
 
 

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from jobs.errors import JobError
-from models.run import FINISHED, Run, State, cancel_runs
+from models.family import cancel_runs
+from models.run import FINISHED, Run, State
 from worker.execution import Executor
 from worker.outcomes import Failed, Interrupted, Retry, Succeeded
 from worker.resources import open_resources

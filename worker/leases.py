@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ from models.claim import renew_leases, still_held
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from uuid import UUID
 
     from models.claim import Held
     from models.database import Database
@@ -35,7 +34,7 @@ class Leases:
     lease_seconds: float
     _tasks: dict[Held, asyncio.Task[object]] = field(default_factory=dict)
     _lost: set[Held] = field(default_factory=set)
-    _keeping: asyncio.Task[None] | None = None
+    _keeper: _Keeper | None = None
 
     @asynccontextmanager
     async def kept(self, run: Run) -> AsyncIterator[None]:
@@ -45,12 +44,13 @@ class Leases:
             LeaseLostError: the run was cancelled or taken over.
 
         """
-        held, task = _held(run), asyncio.current_task()
+        held, task = (run.id, run.attempt), asyncio.current_task()
         if task is None:
             raise RuntimeError("a lease is kept for a task")
+        if not self._tasks:
+            stop = asyncio.Event()
+            self._keeper = _Keeper(stop, asyncio.create_task(self._keep(stop)))
         self._tasks[held] = task
-        if self._keeping is None or self._keeping.done():
-            self._keeping = asyncio.create_task(self._keep())
         try:
             yield
         except asyncio.CancelledError:
@@ -59,14 +59,20 @@ class Leases:
                 raise LeaseLostError from None
             raise
         finally:
-            del self._tasks[held]
-            self._lost.discard(held)
+            await self._let_go(held)
 
-    async def _keep(self) -> None:
+    async def _let_go(self, held: Held) -> None:
+        """Forget a lease; with the last one the keeper ends, and what it asks the database just now."""
+        del self._tasks[held]
+        self._lost.discard(held)
+        if not self._tasks and self._keeper:
+            self._keeper.stop.set()
+            await asyncio.wait([self._keeper.task])
+
+    async def _keep(self, stop: asyncio.Event) -> None:
         renewed_at = time.monotonic()
         every = self.lease_seconds / 3
-        while self._tasks:
-            await asyncio.sleep(min(every, LOOK_EVERY_SECONDS))
+        while not await _is_set_within(stop, min(every, LOOK_EVERY_SECONDS)):
             due = time.monotonic() - renewed_at >= every
             renewed_at = time.monotonic() if due else renewed_at
             await self._look(renew=due)
@@ -92,5 +98,14 @@ class Leases:
             return await still_held(session, asked)
 
 
-def _held(run: Run) -> tuple[UUID, int]:
-    return run.id, run.attempt
+@dataclass(frozen=True, slots=True)
+class _Keeper:
+    stop: asyncio.Event
+    task: asyncio.Task[None]
+
+
+async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()

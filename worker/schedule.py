@@ -11,6 +11,7 @@ from cronsim import CronSimError
 
 from jobs.requests import PruneHistory, RebuildAuthorStats, RefreshAuthorStats, Request
 from models.author_stats import all_fresh
+from models.outbox import Unique
 from worker.catch_up import CatchUp
 from worker.crontab import Crontab
 
@@ -32,7 +33,8 @@ class ScheduleError(Exception):
 class Entry:
     """A job and the crontab expression of its ticks, meant in `time_zone` or else in HEADRACE_TIME_ZONE.
 
-    `unless` may say, in the tick's transaction, that there is nothing to do; then no run is made.
+    `unless` may say, in the tick's transaction, that there is nothing to do; then no run is made. With
+    `merge`, a run that is still waiting serves the ticks that come meanwhile.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Entry:
     time_zone: str | None = None
     catch_up: CatchUp = CatchUp.LAST
     unless: Callable[[AsyncSession], Awaitable[bool]] | None = None
+    merge: bool = False
 
     def crontab(self, settings: Settings) -> Crontab:
         """Give the expression in its zone."""
@@ -54,6 +57,7 @@ SCHEDULE: tuple[Entry, ...] = (
         "* * * * *",
         catch_up=CatchUp.SKIP,
         unless=all_fresh,
+        merge=True,
     ),
     Entry("rebuild-stats", lambda _: RebuildAuthorStats(), "10 3 * * *"),
     Entry("prune-history", lambda settings: PruneHistory(keep_days=settings.keep_days), "40 4 * * *"),
@@ -64,7 +68,11 @@ async def start_run(resources: Resources, session: AsyncSession, entry: Entry) -
     """Ask for an entry's job in the caller's transaction; None if there is nothing to do."""
     if entry.unless and await entry.unless(session):
         return None
-    return await resources.client.enqueue(entry.request(resources.settings), session=session)
+    request = entry.request(resources.settings)
+    key = f"schedule {entry.name}" if entry.merge else None
+    return await resources.client.enqueue(
+        request, session=session, unique_key=key, unique=Unique.UNTIL_STARTED
+    )
 
 
 def check_schedule(settings: Settings, schedule: tuple[Entry, ...] = SCHEDULE) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import ValidationError
 from sqlalchemy import select, update
 
-from jobs.errors import InputError
+from jobs.errors import InputError, RetryLaterError
 from jobs.registry import BY_NAME, JOBS
 from jobs.requests import ImportPosts, PruneHistory, RebuildAuthorStats, RefreshAuthorStats
 from models import Run, State
@@ -82,6 +83,23 @@ async def test_an_error_is_tried_again_later_until_the_tries_are_used(
     run = await run_of(resources, run_id)
     assert run.state == State.FAILED
     assert run.error == "RuntimeError: the moon is full (given up after 2 tries)"
+
+
+async def test_a_job_may_say_when_the_next_try_makes_sense(
+    executor: Executor, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def throttled(_context: JobContext, _request: Any) -> None:
+        raise RetryLaterError("the source wants a pause", delay_seconds=7_200)
+
+    perform(monkeypatch, throttled, tries=2)
+    run_id = await ask(resources)
+    assert await executor.execute(run_id) == Retry("the source wants a pause", 7_200)
+    run = await run_of(resources, run_id)
+    assert (run.state, run.failures) == (State.QUEUED, 1)
+    assert timedelta(hours=1.9) < run.run_at - run.created_at < timedelta(hours=2.1)
+    async with resources.database.writing.begin() as session:
+        await session.execute(update(Run).values(run_at=now()))
+    assert await executor.execute(run_id) == Failed("the source wants a pause (given up after 2 tries)")
 
 
 async def test_bad_input_is_never_tried_again(

@@ -13,7 +13,8 @@ from jobs.requests import ImportPosts, RefreshAuthorStats
 from models import Run, State
 from models.claim import claim
 from models.clock import now
-from models.run import FINISHED, cancel_runs, retry_runs
+from models.family import cancel_runs
+from models.run import FINISHED, retry_runs
 from tests.conftest import both_databases
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
 from worker.dispatcher import MOST_CRASHES, dispatch

@@ -52,6 +52,7 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     show_default=True,
     help="How rows are put into the tables.",
 )
+@click.option("--split", is_flag=True, help="Load each file by a run of its own, side by side.")
 @click.option("--wait", is_flag=True, help="Wait for the end; non-zero if the run failed.")
 @click.option("--with-worker", is_flag=True, help="Run a worker inside this command until the run ends.")
 @json_option
@@ -62,6 +63,7 @@ def import_(  # noqa: PLR0913 - the contract's options
     entity: Any,
     format_: Any,
     writer: Any,
+    split: bool,
     wait: bool,
     with_worker: bool,
     as_json: bool,
@@ -72,7 +74,7 @@ def import_(  # noqa: PLR0913 - the contract's options
     are kept as rejects. Importing again is safe.
     """
     settings = start()
-    request = request_for(paths, site, entity, format_, writer)
+    request = request_for(paths, site, entity, format_, writer, split=split)
     document = run_async(_import(settings, request, wait=wait, with_worker=with_worker))
     if as_json:
         print_json(document)
@@ -85,7 +87,9 @@ def import_(  # noqa: PLR0913 - the contract's options
         sys.exit(1)
 
 
-def request_for(paths: tuple[str, ...], site: str, entity: Any, format_: Any, writer: Any) -> Request:
+def request_for(
+    paths: tuple[str, ...], site: str, entity: Any, format_: Any, writer: Any, *, split: bool = False
+) -> Request:
     """Make the request for one file, or for several and folders; look into the files before asking.
 
     Raises:
@@ -100,8 +104,8 @@ def request_for(paths: tuple[str, ...], site: str, entity: Any, format_: Any, wr
     choose_writer(writer)
     layouts = layouts_of(absolute, format_, None if entity == "auto" else entity)
     try:
-        if several:
-            return ImportDump(urls=absolute, site=site, format=format_, writer=writer)
+        if several or split:
+            return ImportDump(urls=absolute, site=site, format=format_, writer=writer, split=split)
         return IMPORT_OF[layouts[0].entity](url=absolute[0], site=site, format=format_, writer=writer)
     except ValidationError as error:
         raise click.UsageError(describe(error)) from error

@@ -8,8 +8,9 @@ import click
 
 from jobs.errors import InputError
 from jobs.registry import BY_NAME
+from models.family import cancel_runs, parts_of
 from models.reject import rejects_by_rule, rejects_of
-from models.run import Run, State, cancel_runs, find_runs, list_runs, retry_runs
+from models.run import Run, State, find_runs, list_runs, retry_runs
 from worker.cli.app import err, json_option, out, print_json, run_async, start
 from worker.cli.tables import document_of, show_receipt, show_runs
 from worker.resources import open_resources
@@ -74,7 +75,7 @@ async def _run(settings: Settings, prefix: str) -> dict[str, Any]:
     async with open_resources(settings) as resources, resources.database.reading() as session:
         found = await find_run(session, prefix)
         await found.awaitable_attrs.receipts
-        document = document_of(found)
+        document = document_of(found, await parts_of(session, found.id))
         document["rejects_by_rule"] = await rejects_by_rule(session, found.id)
         document["rejects"] = [
             {

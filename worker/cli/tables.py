@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE
 from rich.table import Table
 
+from models.family import parts_of
 from models.receipt import COUNTS
 from models.run import Run, State
 from worker.cli.app import out
@@ -30,33 +32,61 @@ def counts_of(receipts: Sequence[Receipt]) -> dict[str, int]:
     return {shown_name(name): sum(getattr(receipt, name) for receipt in receipts) for name in COUNTS}
 
 
-def document_of(run: Run) -> dict[str, Any]:
-    """Describe a run whose receipts are loaded: the receipt's totals, and each entity's where several."""
-    ended = run.finished_at or (datetime.now(UTC) if run.state == State.RUNNING else None)
-    seconds = (ended - run.started_at).total_seconds() if run.started_at and ended else 0.0
+def document_of(run: Run, parts: Sequence[Run] = ()) -> dict[str, Any]:
+    """Describe a run whose receipts are loaded: the receipt's totals, and each entity's where several.
+
+    Of a run that was split, the receipts and the state are those of its parts together.
+    """
+    state, error = _state_of(run, parts)
+    ended = max(part.finished_at or datetime.now(UTC) for part in (run, *parts))
+    seconds = (ended - run.started_at).total_seconds() if run.started_at else 0.0
+    if state == State.QUEUED:
+        seconds = 0.0
+    receipts = [receipt for part in (run, *parts) for receipt in part.receipts]
     document: dict[str, Any] = {
         "run_id": str(run.id),
         "job": run.job,
-        "state": run.state,
-        **counts_of(run.receipts),
+        "state": state,
+        **counts_of(receipts),
         "seconds": round(max(seconds, 0.0), 3),
         "attempt": run.attempt,
         "failures": run.failures,
-        "error": run.error,
+        "error": error,
         "result": run.result,
         "request": run.request,
-        "progress": {"bytes_done": run.bytes_done, "bytes_total": run.bytes_total},
+        "progress": {
+            "bytes_done": sum(part.bytes_done for part in (run, *parts)),
+            "bytes_total": sum(part.bytes_total for part in (run, *parts)),
+        },
         "created_at": run.created_at,
         "run_at": run.run_at,
         "started_at": run.started_at,
         "finished_at": run.finished_at,
         "parent_id": str(run.parent_id) if run.parent_id else None,
     }
+    if parts:
+        document["parts"] = [{"run_id": str(part.id), "job": part.job, "state": part.state} for part in parts]
     document["entities"] = {
-        receipt.entity: counts_of([receipt]) | {"unknown_fields": receipt.unknown_fields}
-        for receipt in run.receipts
+        entity: _entity_of([receipt for receipt in receipts if receipt.entity == entity])
+        for entity in sorted({receipt.entity for receipt in receipts})
     }
     return document
+
+
+def _entity_of(receipts: Sequence[Receipt]) -> dict[str, Any]:
+    unknown = sum((Counter(receipt.unknown_fields) for receipt in receipts), Counter[str]())
+    return {**counts_of(receipts), "unknown_fields": dict(unknown)}
+
+
+def _state_of(run: Run, parts: Sequence[Run]) -> tuple[str, str | None]:
+    """Give the state of a run and its parts as one, and the error of the first that has one."""
+    states = {part.state for part in parts} | {run.state}
+    for state in (State.FAILED, State.CANCELLED, State.RUNNING, State.QUEUED):
+        if state in states:
+            error = next((part.error for part in (run, *parts) if part.state == state), None)
+            shown = State.RUNNING if parts and state == State.QUEUED else state
+            return shown, error
+    return run.state, run.error
 
 
 async def run_document(resources: Resources, run_id: UUID) -> dict[str, Any]:
@@ -64,7 +94,7 @@ async def run_document(resources: Resources, run_id: UUID) -> dict[str, Any]:
     async with resources.database.reading() as session:
         run = await session.get_one(Run, run_id)
         await run.awaitable_attrs.receipts
-        return document_of(run)
+        return document_of(run, await parts_of(session, run_id))
 
 
 def show_receipt(document: dict[str, Any]) -> None:
