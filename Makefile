@@ -35,7 +35,7 @@ lock: .venv/dev  ## compile requirements.lock and requirements-dev.lock anew fro
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  pyproject.toml --group build --output-file requirements.lock --upgrade
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  pyproject.toml --group dev --constraint requirements.lock --output-file requirements-dev.lock --upgrade
+	  pyproject.toml --extra otel --group dev --constraint requirements.lock --output-file requirements-dev.lock --upgrade
 
 clean:  ## remove the virtual environment and the embedded services' data
 	rm -rf .venv .headrace

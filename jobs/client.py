@@ -17,6 +17,7 @@ from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 from sqlalchemy import event
 
+from jobs.tracing import traceparent
 from models.database import open_database, to_its_end
 from models.outbox import Unique, add_runs
 from models.run import DEFAULT_QUEUE
@@ -105,6 +106,7 @@ def row_of(request: Request, queue: QueueName | None = None) -> dict[str, Any]:
         "queue": queue or request.queue,
         "limit_key": request.limit_key if limited else None,
         "limit_count": request.at_once,
+        "traceparent": traceparent(),
     }
 
 

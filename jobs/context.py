@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from jobs.errors import LeaseLostError, StoppingError
 from models.claim import is_held, update_held
+from models.dialect import name_transaction
 from models.receipt import COUNTS, Receipt
 
 if TYPE_CHECKING:
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 
     from jobs.requests import Request
     from models.database import Database
+
+
+log = structlog.get_logger("headrace.jobs")
 
 
 @dataclass(slots=True)
@@ -56,6 +62,8 @@ class JobContext:
     parts: list[Request] = field(default_factory=list)
     after_parts: Request | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    application: str = "headrace"
+    """What the database's administrator sees of this attempt while it reads or writes."""
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Batch]:
@@ -72,12 +80,13 @@ class JobContext:
         if self.stopping.is_set():
             raise StoppingError
         async with self.database.writing() as session, session.begin():
-            if not await is_held(session, self.run_id, self.attempt):
+            if not await is_held(session, self.run_id, self.attempt, self.application):
                 raise LeaseLostError
             batch = Batch(session)
             yield batch
             await session.flush()
             await self._record(batch)
+        log.debug("batch.committed", receipts=batch.receipts)
         self.counted |= bool(batch.receipts)
         if batch.checkpoint is not None:
             self.checkpoint = batch.checkpoint
@@ -86,6 +95,7 @@ class JobContext:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Open a read-only session that sees one snapshot."""
         async with self.database.reading() as session:
+            await name_transaction(session, self.application)
             yield session
 
     def then(self, request: Request) -> None:

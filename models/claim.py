@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import Double, bindparam, case, func, select, tuple_, update
 
 from models.clock import now
-from models.dialect import insert_or_touch
+from models.dialect import application_name, dialect_of, insert_or_touch
 from models.limit import Limit
 from models.run import Run, State
 
@@ -30,7 +30,7 @@ def held(run_id: UUID | BindParameter[UUID], attempt: int | BindParameter[int]) 
 # Built once: these are what every run pays for.
 _runs = cast("Table", Run.__table__)
 _QUEUED = (
-    select(Run)
+    select(Run, now())
     .where(Run.id.in_(bindparam("run_ids", expanding=True)), Run.state == State.QUEUED, Run.run_at <= now())
     .order_by(Run.run_at, Run.id)
     .with_for_update(skip_locked=True)
@@ -53,6 +53,7 @@ _ALL_HELD = (
     .order_by(Run.id)
 )
 _IS_HELD = select(Run.id).where(held(bindparam("run_id"), bindparam("held_attempt")))
+_IS_HELD_BY_NAME = {"postgresql": _IS_HELD.add_columns(*application_name("postgresql"))}
 
 
 async def claim(
@@ -63,13 +64,15 @@ async def claim(
     A row that somebody else has locked is left alone: it is being taken, or an asker's transaction that
     relies on it is not committed yet. The runs given back belong to no session.
     """
-    found = (await session.scalars(_QUEUED, {"run_ids": list(run_ids)})).all()
+    rows = (await session.execute(_QUEUED, {"run_ids": list(run_ids)})).all()
+    found = [run for run, _ in rows]
     runs = await _within_limits(session, found)
     if runs:
         taken = {"run_ids": [run.id for run in runs], "taker": worker, "lease_seconds": lease_seconds}
         await session.execute(_TAKE, taken)
-    for run in found:
+    for run, moment in rows:
         session.expunge(run)
+        run.started_at = run.started_at or moment  # but for the milliseconds between the two statements
     for run in runs:
         # The row was locked, so this is what the database has computed.
         run.state, run.attempt, run.worker = State.RUNNING, run.attempt + 1, worker
@@ -97,9 +100,11 @@ async def _within_limits(session: AsyncSession, runs: Sequence[Run]) -> list[Run
     return allowed
 
 
-async def is_held(session: AsyncSession, run_id: UUID, attempt: int) -> bool:
-    """Tell whether this attempt still holds the run."""
-    return await session.scalar(_IS_HELD, {"run_id": run_id, "held_attempt": attempt}) is not None
+async def is_held(session: AsyncSession, run_id: UUID, attempt: int, application: str) -> bool:
+    """Tell whether this attempt still holds the run, and show by what name it goes on."""
+    query = _IS_HELD_BY_NAME.get(dialect_of(session), _IS_HELD)
+    values = {"run_id": run_id, "held_attempt": attempt, "application": application}
+    return await session.scalar(query, values) is not None
 
 
 async def update_held(session: AsyncSession, run_id: UUID, attempt: int, values: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -89,6 +89,18 @@ async def open_database(url: str, *, pool_size: int = 5, application: str) -> As
         )
     finally:
         await engine.dispose()
+
+
+async def most_connections(engine: AsyncEngine) -> int | None:
+    """Say how many connections the server grants to ordinary users in all; None if it has no such bound."""
+    if engine.dialect.name != "postgresql":
+        return None
+    query = text(
+        "SELECT sum(setting::int * CASE name WHEN 'max_connections' THEN 1 ELSE -1 END) FROM pg_settings "
+        "WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')"
+    )
+    async with engine.connect() as connection:
+        return int((await connection.execute(query)).scalar_one())
 
 
 def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import String, bindparam, func, insert, literal, select, text
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import FromClause, Table
+    from sqlalchemy import ColumnElement, FromClause, Table
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.sql.dml import Insert
 
@@ -61,6 +61,22 @@ async def reserve_ids(session: AsyncSession, table: FromClause, how_many: int) -
         highest = await session.scalar(select(func.coalesce(func.max(table.c.id), 0))) or 0
         return range(highest + 1, highest + 1 + how_many)
     return [None] * how_many
+
+
+def application_name(dialect: str) -> Sequence[ColumnElement[str]]:
+    """Give columns that, once selected, show the parameter `application` to the server's administrator.
+
+    PostgreSQL does so in pg_stat_activity until the transaction ends; other databases have no such thing.
+    """
+    if dialect != "postgresql":
+        return []
+    return [func.set_config("application_name", bindparam("application", type_=String()), literal(True))]  # noqa: FBT003
+
+
+async def name_transaction(session: AsyncSession, name: str) -> None:
+    """Show the server's administrator a name for the session's transaction, where the server has it."""
+    if columns := application_name(dialect_of(session)):
+        await session.execute(select(*columns), {"application": name})
 
 
 class Fault(Enum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from models.database import most_connections
 from worker.embedded import running
 from worker.resources import ServiceError, check_database, connect_redis, open_database_of
 from worker.schedule import SCHEDULE, ScheduleError, check_schedule
@@ -31,7 +32,7 @@ async def examine(settings: Settings) -> list[Finding]:
         _settings(),
         _pool(settings),
         _schedule(settings),
-        await _database(settings, settings.database_url or embedded.database_url),
+        *await _database(settings, settings.database_url or embedded.database_url),
         await _redis(settings, settings.redis_url or embedded.redis_url),
     ]
 
@@ -57,16 +58,28 @@ def _schedule(settings: Settings) -> Finding:
     return Finding("schedule", ok=True, says=f"{len(SCHEDULE)} entries, time zone {settings.time_zone}")
 
 
-async def _database(settings: Settings, url: str | None) -> Finding:
+async def _database(settings: Settings, url: str | None) -> list[Finding]:
     if url is None:
-        return Finding("database", ok=True, says=f"embedded in {settings.home}; starts with the next command")
+        return [
+            Finding("database", ok=True, says=f"embedded in {settings.home}; starts with the next command")
+        ]
     try:
         async with open_database_of(url, pool_size=1) as database:
             where = database.engine.url.render_as_string(hide_password=True)
             revision = await check_database(database, migrated=False, schema=True)
+            most = await most_connections(database.engine)
     except (ServiceError, SchemaError) as error:
-        return Finding("database", ok=False, says=str(error))
-    return Finding("database", ok=True, says=f"{where}, schema {revision}")
+        return [Finding("database", ok=False, says=str(error))]
+    found = Finding("database", ok=True, says=f"{where}, schema {revision}")
+    return [found] if most is None else [found, _connections(settings, most)]
+
+
+def _connections(settings: Settings, most: int) -> Finding:
+    enough = settings.connections <= most
+    says = f"a worker takes up to {settings.connections} of the server's {most}"
+    if not enough:
+        says += "; raise its max_connections or lower HEADRACE_CONCURRENCY"
+    return Finding("connections", enough, says)
 
 
 async def _redis(settings: Settings, url: str | None) -> Finding:

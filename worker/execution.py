@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import structlog
 from jobs.context import JobContext
 from jobs.errors import LeaseLostError, StoppingError
 from jobs.registry import BY_NAME
+from jobs.tracing import attempt_span, end_as
 from models.claim import claim
 from models.database import to_its_end
 from worker.finishing import Finisher
@@ -65,13 +67,24 @@ class Executor:
 
     async def perform(self, run: Run) -> Outcome:
         """Make the attempt that was claimed, and write down how it ended."""
-        with structlog.contextvars.bound_contextvars(
-            run_id=str(run.id), job=run.job, attempt=run.attempt, worker=self.worker
+        with (
+            structlog.contextvars.bound_contextvars(
+                run_id=str(run.id), job=run.job, attempt=run.attempt, worker=self.worker
+            ),
+            attempt_span(run.job, run.traceparent, _span_attributes(run)) as span,
         ):
-            log.info("run.started")
-            context = self._context_of(run)
-            outcome = await self._attempt(run, context)
-            has_receipts = context.counted or run.attempt > 1
+            outcome = await self._timed(run)
+            end_as(span, type(outcome).__name__.lower(), failed=isinstance(outcome, Failed | Retry))
+        return outcome
+
+    async def _timed(self, run: Run) -> Outcome:
+        """Make the attempt; its first event says how long the run waited, its last how long it took."""
+        log.info("run.started", **_waited(run))
+        began = time.monotonic()
+        context = self._context_of(run)
+        outcome = await self._attempt(run, context)
+        has_receipts = context.counted or run.attempt > 1
+        with structlog.contextvars.bound_contextvars(seconds=round(time.monotonic() - began, 3)):
             return await to_its_end(self._finish(run, outcome, has_receipts=has_receipts))
 
     async def _attempt(self, run: Run, context: JobContext) -> Outcome:
@@ -100,6 +113,7 @@ class Executor:
             checkpoint=run.checkpoint,
             is_part=run.part is not None,
             stopping=self.stopping,
+            application=f"headrace {run.job} {str(run.id)[:8]}",
         )
 
     async def _finish(self, run: Run, outcome: Outcome, *, has_receipts: bool) -> Outcome:
@@ -111,6 +125,17 @@ class Executor:
             return Lost()
         _log_outcome(outcome, totals)
         return outcome
+
+
+def _waited(run: Run) -> dict[str, float]:
+    """Say how long a run was due before its first attempt, by the database's clock."""
+    if run.attempt != 1 or run.started_at is None:
+        return {}
+    return {"waited_seconds": round(max((run.started_at - run.run_at).total_seconds(), 0.0), 3)}
+
+
+def _span_attributes(run: Run) -> dict[str, str | int]:
+    return {"headrace.run_id": str(run.id), "headrace.attempt": run.attempt}
 
 
 def _log_outcome(outcome: Outcome, counts: dict[str, int]) -> None:

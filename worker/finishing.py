@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.client import Bell, ring, row_of
 from jobs.registry import BY_NAME
+from jobs.tracing import in_trace, traceparent
 from models.claim import still_held
 from models.due import due_within_limits
 from models.family import count_part
@@ -39,6 +41,7 @@ class _Attempt:
     run: Run
     outcome: Ended
     has_receipts: bool
+    trace: str | None = field(default_factory=traceparent)
     written: asyncio.Future[Counter[str] | None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -60,7 +63,8 @@ class Finisher:
         attempt = _Attempt(run, outcome, has_receipts)
         self._waiting.append(attempt)
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write())
+            # It works for all runs, and must not go by the name or the trace of the one that began it.
+            self._writing = asyncio.create_task(self._write(), context=Context())
         return await attempt.written
 
     async def _write(self) -> None:
@@ -93,7 +97,8 @@ class Finisher:
             await finish(session, [_ending(attempt.run, attempt.outcome) for attempt in held])
             for attempt in held:
                 if isinstance(attempt.outcome, Succeeded):
-                    await self._go_on(session, attempt.run, attempt.outcome)
+                    with in_trace(attempt.trace):
+                        await self._go_on(session, attempt.run, attempt.outcome)
             counted = [attempt.run.id for attempt in held if attempt.has_receipts]
             totals = await receipt_totals(session, counted) if counted else {}
         for attempt in together:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,8 @@ class Leases:
             raise RuntimeError("a lease is kept for a task")
         if not self._tasks:
             stop = asyncio.Event()
-            self._keeper = _Keeper(stop, asyncio.create_task(self._keep(stop)))
+            # It works for all runs, and must not go by the name or the trace of the one that began it.
+            self._keeper = _Keeper(stop, asyncio.create_task(self._keep(stop), context=Context()))
         self._tasks[held] = task
         try:
             yield

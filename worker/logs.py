@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from structlog.typing import Processor
+
     from worker.settings import Settings
 
 QUIET = ("arq", "alembic", "sqlalchemy")  # what they say, our own events say with the run's id
@@ -48,3 +53,14 @@ def configure_logs(settings: Settings, *, level: str | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+@contextmanager
+def observed(by: Processor) -> Iterator[None]:
+    """Show every event of ours to a processor first, before the level decides whether it is logged."""
+    processors = structlog.get_config()["processors"]
+    structlog.configure(processors=[by, *processors])
+    try:
+        yield
+    finally:
+        structlog.configure(processors=processors)

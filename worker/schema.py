@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,14 @@ async def migrate(engine: AsyncEngine, revision: str = "head") -> str | None:
     return await current(engine)
 
 
+@cache
+def _revisions() -> tuple[str | None, frozenset[str]]:
+    """Name the newest revision of this version and all that it knows; readiness asks every few seconds."""
+    scripts = ScriptDirectory.from_config(_config())
+    known = frozenset(script.revision for script in scripts.walk_revisions())
+    return scripts.get_current_head(), known
+
+
 async def check_schema(engine: AsyncEngine) -> str:
     """Give the database's revision.
 
@@ -57,8 +66,7 @@ async def check_schema(engine: AsyncEngine) -> str:
     at = await current(engine)
     if at is None:
         raise SchemaError("the database has no Headrace tables yet; run `headrace migrate`")
-    scripts = ScriptDirectory.from_config(_config())
-    newest = scripts.get_current_head()
-    if at != newest and at in {script.revision for script in scripts.walk_revisions()}:
+    newest, known = _revisions()
+    if at != newest and at in known:
         raise SchemaError(f"the schema is at {at} and must be at {newest}; run `headrace migrate`")
     return at

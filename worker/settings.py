@@ -80,6 +80,16 @@ class Settings(BaseSettings):
     """The zone in which the schedule's hours are meant."""
     keep_days: float = Field(default=30.0, gt=0, le=36_500)
     """How long finished runs, their rejects and old ticks are kept."""
+    http_port: int = Field(default=0, ge=0, le=65_535)
+    """Where a worker answers for metrics and health; 0 means nowhere."""
+    http_host: str = "127.0.0.1"
+    """The address of that port."""
+    traces_exporter: str | None = Field(default=None, validation_alias=AliasChoices("OTEL_TRACES_EXPORTER"))
+    traces_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    )
+    """OpenTelemetry's own names; its library reads these and others itself."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
 
@@ -88,6 +98,11 @@ class Settings(BaseSettings):
         if not self.concurrency and not self.bulk_concurrency:
             raise ValueError("HEADRACE_CONCURRENCY and HEADRACE_BULK_CONCURRENCY are both 0")
         return self
+
+    @property
+    def traced(self) -> bool:
+        """Whether somebody asked for traces."""
+        return "otlp" in (self.traces_exporter or ("otlp" if self.traces_endpoint else "none")).split(",")
 
     @property
     def needed_pool_size(self) -> int:
@@ -125,8 +140,8 @@ def read_settings() -> Settings:
 
 def unknown_settings() -> list[str]:
     """List HEADRACE_ variables that mean nothing here: misspelt, or of another version."""
-    known = {f"HEADRACE_{name}".upper() for name in Settings.model_fields}
-    known -= {"HEADRACE_DATABASE_URL", "HEADRACE_REDIS_URL"}
+    ours = (name for name, field in Settings.model_fields.items() if field.validation_alias is None)
+    known = {f"HEADRACE_{name}".upper() for name in ours}
     return sorted(name for name in os.environ if name.startswith("HEADRACE_") and name not in known)
 
 

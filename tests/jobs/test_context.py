@@ -1,12 +1,20 @@
-"""A step that must not be cut short is ended before a cancellation takes effect."""
+"""What an attempt may do: steps that are not cut short, transactions that say whose they are."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import text
 
 from models.database import to_its_end
+from tests.factories import running
+
+if TYPE_CHECKING:
+    from worker.resources import Resources
+
+NAME = "headrace import_dump 1a2b3c4d"
 
 
 async def cancelled_in_the_middle(*, error: Exception | None = None) -> list[str]:
@@ -40,3 +48,24 @@ async def test_the_step_ends_and_nothing_after_it_begins() -> None:
 
 async def test_an_error_of_the_step_is_not_lost() -> None:
     assert await cancelled_in_the_middle(error=ValueError("bad")) == ["step"]
+
+
+async def connections_of(resources: Resources, name: str) -> int:
+    """Count the connections to this database that go by a name."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND application_name = :name"
+    )
+    async with resources.database.writing() as session:
+        return int((await session.execute(query, {"name": name})).scalar_one())
+
+
+async def test_the_server_sees_whose_batch_it_is_and_forgets_it_with_the_commit(resources: Resources) -> None:
+    context = await running(resources, application=NAME)
+    async with context.batch():
+        assert await connections_of(resources, NAME) == 1
+    assert await connections_of(resources, NAME) == 0
+    async with context.reading():
+        assert await connections_of(resources, NAME) == 1
+    assert await connections_of(resources, NAME) == 0
+    assert await connections_of(resources, "headrace") == 2

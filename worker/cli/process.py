@@ -21,6 +21,7 @@ from worker.resources import open_resources
 from worker.sample import write_sample
 from worker.schema import migrate as migrate_schema
 from worker.settings import read_settings
+from worker.watch import watched
 
 DEMO_USERS, DEMO_POSTS = 3_000, 20_000
 
@@ -58,7 +59,7 @@ def worker(burst: bool) -> None:  # noqa: FBT001 - click passes options by name
     settings = start(quiet=False)
 
     async def main() -> None:
-        async with open_resources(settings, redis=True) as resources:
+        async with open_resources(settings, redis=True) as resources, watched(resources):
             await run_worker(resources, burst=burst)
 
     run_async(main())

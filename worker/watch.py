@@ -1,0 +1,104 @@
+"""What lets others watch a worker: metrics, probes and traces, for as long as it works."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import structlog
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.queue_depth import Depth, queue_depth
+from worker.endpoints import application, serving
+from worker.gauges import PoolGauges, QueueGauges
+from worker.health import CHECK_SECONDS, Health, examine, keep_beating
+from worker.logs import observed
+from worker.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Sequence
+
+    from worker.resources import Resources
+
+log = structlog.get_logger("headrace.worker")
+
+EVERY_SECONDS = 2.0
+COUNTING_SHARE = 0.05  # of the time, at most, goes into counting the queue
+LEASES_SILENT = 2  # a loop that is blocked for so many leases has lost its runs
+
+
+@asynccontextmanager
+async def watched(resources: Resources) -> AsyncIterator[None]:
+    """Serve metrics and probes if a port is set, and send traces if somebody asked for them.
+
+    Raises:
+        ServiceError: the port cannot be had.
+
+    """
+    async with AsyncExitStack() as stack:
+        if resources.settings.http_port:
+            await stack.enter_async_context(_serving(resources))
+        if resources.settings.traced:
+            await _trace(resources, stack)
+        yield
+
+
+@asynccontextmanager
+async def _serving(resources: Resources) -> AsyncIterator[None]:
+    settings, registry, queue = resources.settings, CollectorRegistry(), QueueGauges()
+    health = Health(alive_seconds=LEASES_SILENT * settings.lease_seconds)
+    for collector in (queue, PoolGauges(resources.database)):
+        registry.register(collector)
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    app = application(registry, health)
+    with serving(settings.http_host, settings.http_port, app), observed(Metrics(registry)):
+        async with _beside(keep_beating(health), _keep_looking(resources, health, queue)):
+            log.info("http.started", host=settings.http_host, port=settings.http_port)
+            yield
+
+
+async def _trace(resources: Resources, stack: AsyncExitStack) -> None:
+    try:
+        otel = import_module("worker.otel")
+    except ModuleNotFoundError as error:
+        log.warning("traces.unavailable", package=error.name)
+    else:
+        await stack.enter_async_context(otel.tracing(resources.database))
+
+
+async def _keep_looking(resources: Resources, health: Health, queue: QueueGauges) -> None:
+    """Look at services and queue again and again, one after the other: both take the same connection."""
+    count_at = 0.0
+    while True:
+        found = await examine(resources)
+        health.checked = (began := time.monotonic()), found
+        if began >= count_at:
+            depths = await _depths(resources)
+            queue.show(depths)
+            # A long queue takes long to count, and every worker counts it.
+            count_at = began + (time.monotonic() - began) / COUNTING_SHARE if depths is not None else began
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _depths(resources: Resources) -> Sequence[Depth] | None:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS), resources.database.reading() as session:
+            return await queue_depth(session)
+    except (OSError, SQLAlchemyError):
+        return None  # said by readiness, with the reason
+
+
+@asynccontextmanager
+async def _beside(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
