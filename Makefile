@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast check lint types contracts lock clean
+.PHONY: help demo test test-fast check lint types contracts bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -30,6 +30,9 @@ types: .venv/dev  ## mypy, strict
 contracts: .venv/dev  ## which package may import which
 	.venv/bin/lint-imports
 
+bench: .venv-bench/made  ## compare the worker with other queues, about 20 minutes, into docs/queue-benchmark.md
+	@.venv-bench/bin/python bench/queue.py --markdown docs/queue-benchmark.md
+
 lock: .venv/dev  ## compile requirements.lock and requirements-dev.lock anew from pyproject.toml
 	.venv/bin/python -m pip install --quiet uv
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
@@ -37,8 +40,8 @@ lock: .venv/dev  ## compile requirements.lock and requirements-dev.lock anew fro
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  pyproject.toml --extra otel --group dev --constraint requirements.lock --output-file requirements-dev.lock --upgrade
 
-clean:  ## remove the virtual environment and the embedded services' data
-	rm -rf .venv .headrace
+clean:  ## remove the virtual environments and the embedded services' data
+	rm -rf .venv .venv-bench .headrace
 
 # The stamps say which lock file the environment was made from.
 .venv/bin/python:
@@ -52,4 +55,12 @@ clean:  ## remove the virtual environment and the embedded services' data
 
 .venv/dev: .venv/run requirements-dev.lock
 	@$(PY) -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Headrace as pinned, the other queues in their newest versions.
+.venv-bench/made: requirements.lock pyproject.toml
+	@echo "making .venv-bench with the queues to compare ..."
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --require-hashes -r requirements.lock
+	@.venv-bench/bin/python -m pip install --quiet --no-build-isolation --editable ".[bench]"
 	@touch $@
