@@ -10,8 +10,6 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from arq.connections import ArqRedis
-from arq.constants import job_key_prefix
-from arq.jobs import serialize_job
 from arq.utils import timestamp_ms
 from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from models.outbox import Scope
 
 ARQ_QUEUE = "headrace"
-RUN_ARGUMENT = "run_id"  # all that a bell carries; the request stays in the database
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 5.0  # a Redis that hangs is treated as one that is away
 MOST_BELLS = 100
@@ -56,32 +53,27 @@ def open_redis(url: str, queue: str = ARQ_QUEUE) -> ArqRedis:
 
 
 class Bell(NamedTuple):
-    """What a worker is told of a queued run."""
+    """A queued run that a worker is told of."""
 
     run_id: UUID
-    job: str
     queue: str
 
 
 async def ring(redis: ArqRedis, bells: Sequence[Bell]) -> None:
     """Tell the workers of queued runs; bells that cannot be rung are made good by the dispatcher.
 
-    A message is what arq itself would write, in one round trip for all; the list beside a queue is what
-    idle workers wait at.
+    A run's id goes into arq's queue, and beside it into the list at which idle workers wait. What was asked
+    for stays in the database: no message is kept that could be lost, or read by others.
     """
     moment = timestamp_ms()
     try:
         async with redis.pipeline(transaction=False) as pipe:
-            for run_id, job, _ in bells:
-                name = str(run_id)
-                message = serialize_job(job, (), {RUN_ARGUMENT: name}, None, moment, serializer=to_json)
-                pipe.set(job_key_prefix + name, message, px=redis.expires_extra_ms, nx=True)
             for queue in {bell.queue for bell in bells}:
                 key = arq_queue(redis.default_queue_name, queue)
-                names = {str(bell.run_id): moment for bell in bells if bell.queue == queue}
-                pipe.zadd(key, names, nx=True)
-                pipe.lpush(bell_of(key), *repeat("ring", min(len(names), MOST_BELLS)))
-                pipe.ltrim(bell_of(key), 0, MOST_BELLS - 1)
+                names = [str(bell.run_id) for bell in bells if bell.queue == queue]
+                pipe.zadd(key, dict.fromkeys(names, moment), nx=True)
+                pipe.rpush(bell_of(key), *names[:MOST_BELLS])
+                pipe.ltrim(bell_of(key), -MOST_BELLS, -1)
             await pipe.execute()
     except (RedisError, OSError) as error:
         logger.warning("bell.missed", extra={"runs": len(bells), "error": type(error).__name__})
@@ -227,7 +219,5 @@ async def open_client(
 
 def _bells(rows: Sequence[dict[str, Any]], ids: Sequence[UUID]) -> list[Bell]:
     return [
-        Bell(run_id, row["job"], row["queue"])
-        for row, run_id in zip(rows, ids, strict=True)
-        if row.get("run_at") is None
+        Bell(run_id, row["queue"]) for row, run_id in zip(rows, ids, strict=True) if row.get("run_at") is None
     ]

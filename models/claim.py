@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Double, bindparam, case, func, select, tuple_, update
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from uuid import UUID
 
-    from sqlalchemy import BindParameter, ColumnElement, Row, Table
+    from sqlalchemy import BindParameter, ColumnElement, Row
     from sqlalchemy.ext.asyncio import AsyncSession
 
     Held = tuple[UUID, int]  # a run and the attempt that holds it
@@ -28,25 +28,33 @@ def held(run_id: UUID | BindParameter[UUID], attempt: int | BindParameter[int]) 
 
 
 # Built once: these are what every run pays for.
-_runs = cast("Table", Run.__table__)
-_QUEUED = (
-    select(Run, now())
-    .where(Run.id.in_(bindparam("run_ids", expanding=True)), Run.state == State.QUEUED, Run.run_at <= now())
+_claimable = (
+    Run.id.in_(bindparam("run_ids", expanding=True)),
+    Run.state == State.QUEUED,
+    Run.run_at <= now(),
+)
+_TAKEN: dict[Any, Any] = {
+    "state": State.RUNNING,
+    "attempt": Run.attempt + 1,
+    "worker": bindparam("taker"),
+    "lease_until": now(bindparam("lease_seconds", type_=Double())),
+    "started_at": func.coalesce(Run.started_at, now()),
+    "error": None,
+}
+_FREE = select(Run.id).where(*_claimable, Run.limit_key.is_(None)).with_for_update(skip_locked=True)
+_LIMITED = (
+    select(Run.id, Run.limit_key, Run.limit_count)
+    .where(*_claimable)
     .order_by(Run.run_at, Run.id)
     .with_for_update(skip_locked=True)
 )
-_TAKE = (
-    update(_runs)
-    .where(_runs.c.id.in_(bindparam("run_ids", expanding=True)))
-    .values(
-        state=State.RUNNING,
-        attempt=_runs.c.attempt + 1,
-        worker=bindparam("taker"),
-        lease_until=now(bindparam("lease_seconds", type_=Double())),
-        started_at=func.coalesce(_runs.c.started_at, now()),
-        error=None,
-    )
+_TAKE = (update(Run).where(Run.id.in_(bindparam("taken", expanding=True))).values(_TAKEN)).execution_options(
+    synchronize_session=False
 )
+_TAKE_FREE = (update(Run).where(Run.id.in_(_FREE)).values(_TAKEN).returning(Run)).execution_options(
+    synchronize_session=False, populate_existing=True
+)
+_READ = select(Run).where(Run.id.in_(bindparam("run_ids", expanding=True)))
 _ALL_HELD = (
     select(Run.id, Run.attempt)
     .where(tuple_(Run.id, Run.attempt).in_(bindparam("pairs", expanding=True)), Run.state == State.RUNNING)
@@ -64,39 +72,53 @@ async def claim(
     A row that somebody else has locked is left alone: it is being taken, or an asker's transaction that
     relies on it is not committed yet. The runs given back belong to no session.
     """
-    rows = (await session.execute(_QUEUED, {"run_ids": list(run_ids)})).all()
-    found = [run for run, _ in rows]
-    runs = await _within_limits(session, found)
-    if runs:
-        taken = {"run_ids": [run.id for run in runs], "taker": worker, "lease_seconds": lease_seconds}
-        await session.execute(_TAKE, taken)
-    for run, moment in rows:
-        session.expunge(run)
-        run.started_at = run.started_at or moment  # but for the milliseconds between the two statements
+    taker = {"taker": worker, "lease_seconds": lease_seconds}
+    free = await _take_free(session, run_ids, taker)
+    rest = set(run_ids) - {run.id for run in free}
+    runs = [*free, *(await _take_limited(session, rest, taker) if rest else [])]
     for run in runs:
-        # The row was locked, so this is what the database has computed.
-        run.state, run.attempt, run.worker = State.RUNNING, run.attempt + 1, worker
-    return runs
+        session.expunge(run)
+    return sorted(runs, key=lambda run: run.run_at)
 
 
-async def _within_limits(session: AsyncSession, runs: Sequence[Run]) -> list[Run]:
-    """Drop the runs of which enough are running already, counting under the lock of their keys."""
-    keys = sorted({run.limit_key for run in runs if run.limit_key})
-    if not keys:
-        return list(runs)
-    locking = insert_or_touch(session, Limit.__table__, key="key", touch="key")
-    await session.execute(locking, [{"key": key} for key in keys])
+async def _take_free(session: AsyncSession, run_ids: Collection[UUID], taker: dict[str, Any]) -> list[Run]:
+    """Take the runs without a limit, in one statement where the database can give back what it wrote."""
+    if not session.get_bind().dialect.update_returning:
+        return []
+    return list(await session.scalars(_TAKE_FREE, {"run_ids": list(run_ids), **taker}))
+
+
+async def _take_limited(
+    session: AsyncSession, run_ids: Collection[UUID], taker: dict[str, Any]
+) -> Sequence[Run]:
+    """Lock the runs, and take those of which not enough are running already."""
+    found = (await session.execute(_LIMITED, {"run_ids": list(run_ids)})).all()
+    taken = await _within_limits(session, [(run_id, key, number) for run_id, key, number in found])
+    if not taken:
+        return []
+    await session.execute(_TAKE, {"taken": taken, **taker})
+    return (await session.scalars(_READ, {"run_ids": taken})).all()
+
+
+async def _within_limits(
+    session: AsyncSession, runs: Sequence[tuple[UUID, str | None, int | None]]
+) -> list[UUID]:
+    """Keep the runs, given as (id, key, limit), that may start, counting under the lock of their keys."""
+    keys = sorted({key for _, key, _ in runs if key})
+    if keys:
+        locking = insert_or_touch(session, Limit.__table__, key="key", touch="key")
+        await session.execute(locking, [{"key": key} for key in keys])
     counting = (
         select(Run.limit_key, func.count())
         .where(Run.limit_key.in_(keys), Run.state == State.RUNNING)
         .group_by(Run.limit_key)
     )
-    at_work = Counter(dict((await session.execute(counting)).all()))
+    at_work = Counter(dict((await session.execute(counting)).all())) if keys else Counter()
     allowed = []
-    for run in runs:
-        if run.limit_key is None or at_work[run.limit_key] < (run.limit_count or 1):
-            at_work[run.limit_key] += 1
-            allowed.append(run)
+    for run_id, key, limit in runs:
+        if key is None or at_work[key] < (limit or 1):
+            at_work[key] += 1
+            allowed.append(run_id)
     return allowed
 
 

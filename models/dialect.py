@@ -26,9 +26,9 @@ def dialect_of(session: AsyncSession) -> str:
     return session.get_bind().dialect.name
 
 
-def insert_missing(session: AsyncSession, table: FromClause) -> Insert:
+def insert_missing(dialect: str, table: FromClause) -> Insert:
     """Make an insert that leaves rows alone whose unique key exists already."""
-    upsert = UPSERTS.get(dialect_of(session))
+    upsert = UPSERTS.get(dialect)
     if upsert is None:
         return insert(cast("Table", table)).prefix_with("IGNORE")
     return cast("Insert", upsert(table).on_conflict_do_nothing())

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 DUE = (Run.state == State.QUEUED) & (Run.run_at <= now())
 
 
-async def due_runs(session: AsyncSession, limit: int) -> Sequence[Row[UUID, str, str]]:
-    """List runs that a worker could take now, the longest waiting first, as (id, job, queue).
+async def due_runs(session: AsyncSession, limit: int) -> Sequence[Row[UUID, str]]:
+    """List runs that a worker could take now, the longest waiting first, as (id, queue).
 
     Of the runs of one limit key only as many are listed as may start besides those that are running.
     """
-    free = select(Run.id, Run.job, Run.queue).where(DUE, Run.limit_key.is_(None))
+    free = select(Run.id, Run.queue).where(DUE, Run.limit_key.is_(None))
     rows = (await session.execute(free.order_by(Run.run_at).limit(limit))).all()
     return [*rows, *await due_within_limits(session, None, limit)]
 
 
 async def due_within_limits(
     session: AsyncSession, keys: Collection[str] | None, limit: int
-) -> Sequence[Row[UUID, str, str]]:
-    """List the runs that may start next of these limit keys, or of all, as (id, job, queue)."""
+) -> Sequence[Row[UUID, str]]:
+    """List the runs that may start next of these limit keys, or of all, as (id, queue)."""
     which = Run.limit_key.is_not(None) if keys is None else Run.limit_key.in_(keys)
     at_work = (
         select(Run.limit_key, func.count().label("number"))
@@ -42,12 +42,12 @@ async def due_within_limits(
     )
     place = func.row_number().over(partition_by=Run.limit_key, order_by=(Run.run_at, Run.id)).label("place")
     waiting = (
-        select(Run.id, Run.job, Run.queue, Run.run_at, Run.limit_key, Run.limit_count, place)
+        select(Run.id, Run.queue, Run.run_at, Run.limit_key, Run.limit_count, place)
         .where(which, DUE)
         .subquery()
     )
     query = (
-        select(waiting.c.id, waiting.c.job, waiting.c.queue)
+        select(waiting.c.id, waiting.c.queue)
         .outerjoin(at_work, at_work.c.limit_key == waiting.c.limit_key)
         .where(waiting.c.place <= waiting.c.limit_count - func.coalesce(at_work.c.number, 0))
         .order_by(waiting.c.run_at)

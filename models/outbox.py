@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, literal_column, select, update
 
 from models.base import UtcDateTime
 from models.clock import now
-from models.dialect import insert_missing
+from models.dialect import dialect_of, insert_missing
 from models.run import DEFAULT_QUEUE, FINISHED, Run, State
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.sql.dml import Insert
 
 ROWS_AT_ONCE = 1_000
 
@@ -33,22 +35,22 @@ class Unique(StrEnum):
 
 Scope = Unique | timedelta
 
-DEFAULTS: dict[str, Any] = {
-    "queue": DEFAULT_QUEUE,
-    "unique_key": None,
-    "parent_id": None,
-    "part": None,
-    "limit_key": None,
-    "limit_count": None,
-    "open_children": 0,
-    "traceparent": None,
-    "state": State.QUEUED,
-    "attempt": 0,
-    "failures": 0,
-    "crashes": 0,
-    "bytes_done": 0,
-    "bytes_total": 0,
-}
+# What a row may leave out, and what all new rows have in common.
+OPTIONAL = ("unique_key", "parent_id", "part", "limit_key", "limit_count", "traceparent", "due")
+FRESH = dict.fromkeys(("attempt", "failures", "crashes", "open_children", "bytes_done", "bytes_total"), 0)
+_BLANK: dict[str, Any] = dict.fromkeys(OPTIONAL) | {"queue": DEFAULT_QUEUE}
+
+
+@cache
+def _insert(dialect: str) -> Insert:
+    """Build the insert once: the common values are in its text, so that a row binds only its own."""
+    common: dict[str, Any] = {name: literal_column(str(value)) for name, value in FRESH.items()}
+    return insert_missing(dialect, Run.__table__).values(
+        state=literal_column(f"'{State.QUEUED}'"),
+        created_at=now(),
+        run_at=func.coalesce(bindparam("due", type_=UtcDateTime()), now()),
+        **common,
+    )
 
 
 async def add_runs(
@@ -60,7 +62,7 @@ async def add_runs(
     the id is that of the run which has it. With `UNTIL_STARTED` that run cannot start before the caller's
     transaction ends: whatever the transaction wrote, the run will see.
     """
-    ready = [DEFAULTS | {"id": uuid4(), "due": None} | _due(row) for row in rows]
+    ready = [_BLANK | {"id": uuid4()} | _due(row) for row in rows]
     holders: dict[str, UUID] = {}
     for start in range(0, len(ready), ROWS_AT_ONCE):
         holders |= await _add(session, ready[start : start + ROWS_AT_ONCE], scope)
@@ -72,11 +74,10 @@ def _due(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _add(session: AsyncSession, rows: list[dict[str, Any]], scope: Scope) -> dict[str, UUID]:
-    moment = func.coalesce(bindparam("due", type_=UtcDateTime()), now())
-    statement = insert_missing(session, Run.__table__).values(created_at=now(), run_at=moment)
+    statement = _insert(dialect_of(session))
     keys = {row["unique_key"] for row in rows} - {None}
     if not keys:
-        await session.execute(statement, rows)
+        await session.execute(statement, rows if len(rows) > 1 else rows[0])
         return {}
     while True:
         await _release(session, keys, scope)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base
 from models.clock import now
-from models.dialect import insert_missing
+from models.dialect import dialect_of, insert_missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,7 +38,7 @@ async def begin_schedules(session: AsyncSession, names: Collection[str]) -> None
     """Begin entries that were never seen with the time now, so that no history is made up for."""
     moment = (await session.execute(select(now()))).scalar_one()
     rows = [{"name": name, "seen_until": moment} for name in names]
-    await session.execute(insert_missing(session, Schedule.__table__).values(rows))
+    await session.execute(insert_missing(dialect_of(session), Schedule.__table__).values(rows))
 
 
 async def hold_schedule(session: AsyncSession, name: str) -> tuple[datetime, datetime] | None:

@@ -8,7 +8,7 @@ from sqlalchemy import Column, ForeignKey, Table, bindparam, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigKey, exact_string, intpk
-from models.dialect import insert_missing
+from models.dialect import dialect_of, insert_missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -51,7 +51,7 @@ async def add_tags(session: AsyncSession, names: Collection[str]) -> None:
     """
     rows = [{"name": name} for name in sorted(names)]
     if rows:
-        await session.execute(insert_missing(session, Tag.__table__), rows)
+        await session.execute(insert_missing(dialect_of(session), Tag.__table__), rows)
 
 
 async def ensure_tags(session: AsyncSession, names: Collection[str]) -> dict[str, int]:

@@ -9,7 +9,7 @@ import structlog
 from arq.constants import job_key_prefix
 from pydantic import ValidationError
 
-from jobs.client import RUN_ARGUMENT, Bell, from_json, row_of
+from jobs.client import Bell, from_json, row_of
 from jobs.registry import BY_NAME
 from models.outbox import add_runs
 from models.run import bury_runs
@@ -46,9 +46,9 @@ async def adopt(database: Database, redis: ArqRedis, names: Sequence[str]) -> li
     messages = await redis.mget([job_key_prefix + name for name in names])
     rows, dead = [], {}
     for name, message in zip(names, messages, strict=True):
-        row, error = _read(message)
-        if row is None:
+        if message is None and _is_ours(name):
             continue
+        row, error = _read(message)
         row["id"] = run_id_of(name)
         rows.append(row)
         if error:
@@ -59,11 +59,16 @@ async def adopt(database: Database, redis: ArqRedis, names: Sequence[str]) -> li
             await bury_runs(session, [run_id], error)
     for row in rows:
         log.info("run.adopted", run_id=str(row["id"]), job=row["job"], error=dead.get(row["id"]))
-    return [Bell(row["id"], row["job"], row["queue"]) for row in rows if row["id"] not in dead]
+    return [Bell(row["id"], row["queue"]) for row in rows if row["id"] not in dead]
 
 
-def _read(message: bytes | None) -> tuple[dict[str, Any] | None, str | None]:
-    """Make the row of a message, and say what is wrong with it; no row for a bell whose run is gone."""
+def _is_ours(name: str) -> bool:
+    """Tell a bell whose run is gone by now; arq's own ids are written without dashes."""
+    return str(run_id_of(name)) == name
+
+
+def _read(message: bytes | None) -> tuple[dict[str, Any], str | None]:
+    """Make the row of a message, and say what is wrong with it."""
     if message is None:
         return _row(UNREADABLE, {}), EXPIRED
     try:
@@ -71,8 +76,6 @@ def _read(message: bytes | None) -> tuple[dict[str, Any] | None, str | None]:
         job, positional, fields = str(content["f"]), content["a"], dict(content["k"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return _row(UNREADABLE, {"raw": message[:MOST_BYTES_KEPT].decode("latin-1")}), NOT_JSON
-    if RUN_ARGUMENT in fields:
-        return None, None
     return _row(job, fields | ({"positional": positional} if positional else {})), None
 
 

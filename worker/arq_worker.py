@@ -58,6 +58,9 @@ class Worker(arq.Worker):
         )
         self.queue = queue
         self.executor = executor
+        self.wanted = True
+        """Whether there may be something to do: a bell has rung, a run has ended, the poll is due."""
+        self._rung: list[bytes] = []
         self._tell_ended = ended
         self._database_away_until = 0.0
 
@@ -67,8 +70,19 @@ class Worker(arq.Worker):
         return self.job_counter < self.max_jobs
 
     async def poll(self) -> None:
-        """Do what arq does between two sleeps: read the queue, start what there is room for, show health."""
+        """Do what arq does between two sleeps: read the queue, start what there is room for, show health.
+
+        An idle worker first takes the runs that it was rung for, without a look into the queue.
+        """
+        self.wanted, rung, self._rung = False, self._rung, []
+        if rung and not self.job_counter:
+            await self.start_jobs(rung)
         await self._poll_iteration()
+
+    def ring(self, name: bytes) -> None:
+        """Hear the bell of a run."""
+        self.wanted = True
+        self._rung.append(name)
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Claim the runs of the first messages that there is room for, start them, delete the messages."""
@@ -100,16 +114,12 @@ class Worker(arq.Worker):
     def _start(self, run: Run) -> None:
         self.job_counter += 1
         task = self.tasks[str(run.id)] = self.loop.create_task(self.perform(run))
-        task.add_done_callback(lambda _: self._ended())
-
-    def _ended(self) -> None:
-        self.job_counter -= 1
-        self._tell_ended()
+        task.add_done_callback(lambda _: None if self.job_counter else self._tell_ended())
 
     async def perform(self, run: Run) -> None:
         """Carry out a run; whatever happens to it, the worker goes on."""
         try:
-            await self.executor.perform(run)
+            await self.executor.perform(run, worked=self._make_room)
             self.jobs_complete += 1
         except asyncio.CancelledError:
             self.jobs_retried += 1  # told twice to stop; its lease runs out
@@ -120,6 +130,12 @@ class Worker(arq.Worker):
         except Exception:
             self.jobs_failed += 1
             log.exception("worker.bug", run_id=str(run.id))
+
+    def _make_room(self) -> None:
+        """Let the next run start while the end of this one is being written down."""
+        self.job_counter -= 1
+        self.wanted = True
+        self._tell_ended()
 
     async def _forget(self, names: Sequence[str]) -> None:
         async with self.pool.pipeline(transaction=False) as pipe:

@@ -23,7 +23,7 @@ from worker.outcomes import Failed, Interrupted, Lost, Retry, Succeeded
 from worker.retries import judge
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -65,24 +65,27 @@ class Executor:
         """Take runs for this process: those of them that are queued, due and within their limits."""
         return await claim(session, run_ids, self.worker, self.resources.settings.lease_seconds)
 
-    async def perform(self, run: Run) -> Outcome:
-        """Make the attempt that was claimed, and write down how it ended."""
+    async def perform(self, run: Run, *, worked: Callable[[], None] = lambda: None) -> Outcome:
+        """Make the attempt that was claimed, and write down how it ended; in between, call `worked`."""
         with (
             structlog.contextvars.bound_contextvars(
                 run_id=str(run.id), job=run.job, attempt=run.attempt, worker=self.worker
             ),
             attempt_span(run.job, run.traceparent, _span_attributes(run)) as span,
         ):
-            outcome = await self._timed(run)
+            outcome = await self._timed(run, worked)
             end_as(span, type(outcome).__name__.lower(), failed=isinstance(outcome, Failed | Retry))
         return outcome
 
-    async def _timed(self, run: Run) -> Outcome:
+    async def _timed(self, run: Run, worked: Callable[[], None]) -> Outcome:
         """Make the attempt; its first event says how long the run waited, its last how long it took."""
         log.info("run.started", **_waited(run))
         began = time.monotonic()
         context = self._context_of(run)
-        outcome = await self._attempt(run, context)
+        try:
+            outcome = await self._attempt(run, context)
+        finally:
+            worked()
         has_receipts = context.counted or run.attempt > 1
         with structlog.contextvars.bound_contextvars(seconds=round(time.monotonic() - began, 3)):
             return await to_its_end(self._finish(run, outcome, has_receipts=has_receipts))

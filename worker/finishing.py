@@ -128,7 +128,7 @@ class Finisher:
         redis = self._resources.redis
         if redis is None:
             return
-        bells = [Bell(e.run.id, e.run.job, e.run.queue) for e in ended if isinstance(e.outcome, Interrupted)]
+        bells = [Bell(e.run.id, e.run.queue) for e in ended if isinstance(e.outcome, Interrupted)]
         if keys := {attempt.run.limit_key for attempt in ended if attempt.run.limit_key}:
             with suppress(OSError, SQLAlchemyError):  # the dispatcher will ring
                 async with self._resources.database.reading() as session:

@@ -61,7 +61,8 @@ class Loop:
         """Poll each queue; say once that Redis is away, and once that it is back."""
         try:
             for worker in self.workers:
-                await worker.poll()
+                if worker.wanted:
+                    await worker.poll()
         except (RedisError, OSError) as error:
             if not self._away_rounds:
                 log.warning("redis.away", error=type(error).__name__)
@@ -74,20 +75,25 @@ class Loop:
     async def _wait_for_work(self) -> None:
         """Sleep until a bell rings, a run ends or the poll is due; longer while Redis is away."""
         seconds = min(POLL_SECONDS * (1 + self._away_rounds), LONGEST_AWAY_SECONDS)
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(seconds):
                 await self._work.wait()
+        except TimeoutError:
+            for worker in self.workers:
+                worker.wanted = True
 
     async def _listen(self) -> None:
         """Wait at the bells of the queues that have room; a bell that we cannot answer is for others."""
         while True:
             self._room.clear()
-            if not (keys := [bell_of(worker.queue_name) for worker in self.workers if worker.has_room]):
+            bells = {bell_of(worker.queue_name): worker for worker in self.workers if worker.has_room}
+            if not bells:
                 await self._room.wait()
                 continue
             try:
-                bell = self.workers[0].pool.blpop(keys, timeout=LISTEN_SECONDS)
-                if await cast("Awaitable[Any]", bell):
+                waiting = self.workers[0].pool.blpop([*bells], timeout=LISTEN_SECONDS)
+                if bell := await cast("Awaitable[Any]", waiting):
+                    bells[bell[0].decode()].ring(bell[1])
                     self._work.set()
             except (RedisError, OSError):
                 await asyncio.sleep(POLL_SECONDS)

@@ -16,7 +16,6 @@ from models.clock import now
 from models.outbox import Unique
 from tests.conftest import both_databases
 from tests.factories import run_of
-from worker.execution import Executor
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -148,6 +147,5 @@ async def test_many_runs_belong_to_the_callers_transaction(resources: Resources)
     async with resources.database.writing() as session:
         await resources.client.enqueue_many([RefreshAuthorStats()] * 3, session=session)
         await session.rollback()
-    assert await Executor(resources).claim(session, []) == []
     async with resources.database.reading() as session:
         assert (await session.scalars(select(Run.id))).all() == []

@@ -26,7 +26,7 @@ async def deliver(resources: Resources, message: bytes | None, name: str | None 
     """Put a message into the queue as another service would."""
     redis: ArqRedis | None = resources.redis
     assert redis is not None
-    name = name or str(uuid4())
+    name = name or uuid4().hex  # as arq names its messages
     if message is not None:
         await redis.set(job_key_prefix + name, message)
     await redis.zadd(resources.settings.queue, {name: 1})

@@ -92,7 +92,7 @@ async def test_a_plain_message_that_cannot_be_read_becomes_a_failed_run(resource
 
 async def test_a_bell_for_a_run_that_was_rolled_back_does_nothing(resources: Resources) -> None:
     assert resources.redis is not None
-    await resources.redis.enqueue_job("refresh_author_stats", run_id="00000000-0000-4000-8000-000000000000")
+    await resources.redis.zadd(resources.settings.queue, {"00000000-0000-4000-8000-000000000000": 1})
     await run_worker(resources, burst=True)
     async with resources.database.reading() as session:
         assert (await session.scalars(select(Run.id))).all() == []
