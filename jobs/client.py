@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import event
 
 from jobs.tracing import traceparent
-from models.database import open_database, to_its_end
+from models.database import commit_each, open_database, to_its_end
 from models.outbox import Unique, add_runs
 from models.run import DEFAULT_QUEUE
 
@@ -167,6 +167,8 @@ class JobClient:
 
     async def _add_and_commit(self, rows: Sequence[dict[str, Any]], unique: Scope) -> list[UUID]:
         async with self._sessions.begin() as own:
+            if len(rows) == 1 and rows[0].get("unique_key") is None:
+                await commit_each(own)
             return await add_runs(own, rows, unique)
 
     def _ring_after_commit(self, session: Session, bells: Sequence[Bell]) -> None:

@@ -13,7 +13,7 @@ from models.limit import Limit
 from models.run import Run, State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from uuid import UUID
 
     from sqlalchemy import BindParameter, ColumnElement, Row
@@ -42,7 +42,7 @@ _TAKEN: dict[Any, Any] = {
     "error": None,
 }
 _FREE = select(Run.id).where(*_claimable, Run.limit_key.is_(None)).with_for_update(skip_locked=True)
-_LIMITED = (
+_CLAIMABLE = (
     select(Run.id, Run.limit_key, Run.limit_count)
     .where(*_claimable)
     .order_by(Run.run_at, Run.id)
@@ -72,32 +72,32 @@ async def claim(
     A row that somebody else has locked is left alone: it is being taken, or an asker's transaction that
     relies on it is not committed yet. The runs given back belong to no session.
     """
-    taker = {"taker": worker, "lease_seconds": lease_seconds}
-    free = await _take_free(session, run_ids, taker)
-    rest = set(run_ids) - {run.id for run in free}
-    runs = [*free, *(await _take_limited(session, rest, taker) if rest else [])]
-    for run in runs:
-        session.expunge(run)
-    return sorted(runs, key=lambda run: run.run_at)
-
-
-async def _take_free(session: AsyncSession, run_ids: Collection[UUID], taker: dict[str, Any]) -> list[Run]:
-    """Take the runs without a limit, in one statement where the database can give back what it wrote."""
-    if not session.get_bind().dialect.update_returning:
-        return []
-    return list(await session.scalars(_TAKE_FREE, {"run_ids": list(run_ids), **taker}))
-
-
-async def _take_limited(
-    session: AsyncSession, run_ids: Collection[UUID], taker: dict[str, Any]
-) -> Sequence[Run]:
-    """Lock the runs, and take those of which not enough are running already."""
-    found = (await session.execute(_LIMITED, {"run_ids": list(run_ids)})).all()
+    found = (await session.execute(_CLAIMABLE, {"run_ids": list(run_ids)})).all()
     taken = await _within_limits(session, [(run_id, key, number) for run_id, key, number in found])
     if not taken:
         return []
-    await session.execute(_TAKE, {"taken": taken, **taker})
-    return (await session.scalars(_READ, {"run_ids": taken})).all()
+    await session.execute(_TAKE, {"taken": taken, "taker": worker, "lease_seconds": lease_seconds})
+    return _given_away(session, await session.scalars(_READ, {"run_ids": taken}))
+
+
+async def claim_free(
+    session: AsyncSession, run_ids: Collection[UUID], worker: str, lease_seconds: float
+) -> list[Run]:
+    """Take those of the runs that have no limit, like `claim`, with a single statement.
+
+    A database that cannot give back what it has updated takes none.
+    """
+    if not session.get_bind().dialect.update_returning:
+        return []
+    taker = {"run_ids": list(run_ids), "taker": worker, "lease_seconds": lease_seconds}
+    return _given_away(session, await session.scalars(_TAKE_FREE, taker))
+
+
+def _given_away(session: AsyncSession, found: Iterable[Run]) -> list[Run]:
+    runs = sorted(found, key=lambda run: run.run_at)
+    for run in runs:
+        session.expunge(run)
+    return runs
 
 
 async def _within_limits(

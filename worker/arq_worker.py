@@ -12,11 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.client import arq_queue, from_json, ring, to_json
 from jobs.registry import JOBS
+from models.database import commit_each
 from models.due import known_runs
 from worker.adoption import adopt, run_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from uuid import UUID
 
     from arq.typing import WorkerCoroutine
@@ -97,19 +98,31 @@ class Worker(arq.Worker):
             self._database_away_until = self.loop.time() + DATABASE_AWAY_SECONDS
 
     async def _take(self, names: dict[UUID, str]) -> None:
+        rest = names.keys() - await self._take_free(names)
+        strangers = [names[run_id] for run_id in (rest - await self._take_limited(rest) if rest else ())]
         database = self.executor.resources.database
-        async with database.writing.begin() as session:
-            runs = await self.executor.claim(session, names)
-            known = {run.id for run in runs}
-            if len(known) < len(names):
-                known |= await known_runs(session, names.keys() - known)
-        for run in runs:
-            self._start(run)
-        strangers = [name for run_id, name in names.items() if run_id not in known]
         adopted = await adopt(database, self.pool, strangers) if strangers else []
-        await self._forget(list(names.values()))
+        await self._forget(list(names.values()), strangers)
         if adopted:
             await ring(self.pool, adopted)
+
+    async def _take_free(self, run_ids: Collection[UUID]) -> set[UUID]:
+        """Start the runs that no limit concerns; return which."""
+        async with self.executor.resources.database.writing.begin() as session:
+            await commit_each(session)
+            runs = await self.executor.claim_free(session, run_ids)
+        for run in runs:
+            self._start(run)
+        return {run.id for run in runs}
+
+    async def _take_limited(self, run_ids: Collection[UUID]) -> set[UUID]:
+        """Start those of the others that may; return all that the ledger knows."""
+        async with self.executor.resources.database.writing.begin() as session:
+            runs = await self.executor.claim(session, run_ids)
+            known = await known_runs(session, run_ids)
+        for run in runs:
+            self._start(run)
+        return known
 
     def _start(self, run: Run) -> None:
         self.job_counter += 1
@@ -137,10 +150,12 @@ class Worker(arq.Worker):
         self.wanted = True
         self._tell_ended()
 
-    async def _forget(self, names: Sequence[str]) -> None:
+    async def _forget(self, names: Sequence[str], strangers: Sequence[str]) -> None:
+        """Delete ids from the queue, and the messages of those that were not ours."""
         async with self.pool.pipeline(transaction=False) as pipe:
             pipe.zrem(self.queue_name, *names)
-            pipe.delete(*(job_key_prefix + name for name in names))
+            if strangers:
+                pipe.delete(*(job_key_prefix + name for name in strangers))
             await pipe.execute()
 
     def interrupt(self) -> None:

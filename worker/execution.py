@@ -15,7 +15,7 @@ from jobs.context import JobContext
 from jobs.errors import LeaseLostError, StoppingError
 from jobs.registry import BY_NAME
 from jobs.tracing import attempt_span, end_as
-from models.claim import claim
+from models.claim import claim, claim_free
 from models.database import to_its_end
 from worker.finishing import Finisher
 from worker.leases import Leases
@@ -64,6 +64,10 @@ class Executor:
     async def claim(self, session: AsyncSession, run_ids: Collection[UUID]) -> list[Run]:
         """Take runs for this process: those of them that are queued, due and within their limits."""
         return await claim(session, run_ids, self.worker, self.resources.settings.lease_seconds)
+
+    async def claim_free(self, session: AsyncSession, run_ids: Collection[UUID]) -> list[Run]:
+        """Take those of the runs that no limit concerns, with a single statement."""
+        return await claim_free(session, run_ids, self.worker, self.resources.settings.lease_seconds)
 
     async def perform(self, run: Run, *, worked: Callable[[], None] = lambda: None) -> Outcome:
         """Make the attempt that was claimed, and write down how it ended; in between, call `worked`."""
