@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 from sqlalchemy import event
 
 from jobs.tracing import traceparent
-from models.database import commit_each, open_database, to_its_end
-from models.outbox import Unique, add_runs
+from models.database import open_database, to_its_end
+from models.outbox import Unique, add_run, add_runs
 from models.run import DEFAULT_QUEUE
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+    from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import Session
 
     from jobs.requests import QueueName, Request
+    from models.database import Database
     from models.outbox import Scope
 
 ARQ_QUEUE = "headrace"
@@ -105,8 +106,8 @@ def row_of(request: Request, queue: QueueName | None = None) -> dict[str, Any]:
 class JobClient:
     """Asks for jobs. One client serves a whole process; without Redis, runs wait for the dispatcher."""
 
-    def __init__(self, sessions: async_sessionmaker[AsyncSession], redis: ArqRedis | None) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, redis: ArqRedis | None) -> None:
+        self._database = database
         self._redis = redis
         self._bells: set[asyncio.Task[None]] = set()
 
@@ -166,9 +167,10 @@ class JobClient:
         return ids
 
     async def _add_and_commit(self, rows: Sequence[dict[str, Any]], unique: Scope) -> list[UUID]:
-        async with self._sessions.begin() as own:
-            if len(rows) == 1 and rows[0].get("unique_key") is None:
-                await commit_each(own)
+        if len(rows) == 1 and rows[0].get("unique_key") is None:
+            async with self._database.statement() as connection:
+                return [await add_run(connection, rows[0])]
+        async with self._database.writing.begin() as own:
             return await add_runs(own, rows, unique)
 
     def _ring_after_commit(self, session: Session, bells: Sequence[Bell]) -> None:
@@ -210,7 +212,7 @@ async def open_client(
     """Open a client with connections of its own and close them again."""
     async with open_database(database_url, pool_size=2, application="headrace client") as database:
         redis = open_redis(redis_url, queue) if redis_url else None
-        client = JobClient(database.writing, redis)
+        client = JobClient(database, redis)
         try:
             yield client
         finally:

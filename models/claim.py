@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Double, bindparam, case, func, select, tuple_, update
 
@@ -13,11 +13,11 @@ from models.limit import Limit
 from models.run import Run, State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from uuid import UUID
 
-    from sqlalchemy import BindParameter, ColumnElement, Row
-    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy import BindParameter, ColumnElement, Row, Table
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
     Held = tuple[UUID, int]  # a run and the attempt that holds it
 
@@ -48,13 +48,11 @@ _CLAIMABLE = (
     .order_by(Run.run_at, Run.id)
     .with_for_update(skip_locked=True)
 )
-_TAKE = (update(Run).where(Run.id.in_(bindparam("taken", expanding=True))).values(_TAKEN)).execution_options(
-    synchronize_session=False
-)
-_TAKE_FREE = (update(Run).where(Run.id.in_(_FREE)).values(_TAKEN).returning(Run)).execution_options(
-    synchronize_session=False, populate_existing=True
-)
-_READ = select(Run).where(Run.id.in_(bindparam("run_ids", expanding=True)))
+_runs = cast("Table", Run.__table__)
+_TAKE = update(_runs).where(_runs.c.id.in_(bindparam("taken", expanding=True))).values(_TAKEN)
+# The ids stand here once more because PostgreSQL would look at every run for a locking subquery alone.
+_TAKE_FREE = update(_runs).where(_claimable[0], Run.id.in_(_FREE)).values(_TAKEN).returning(*_runs.c)
+_READ = select(Run).where(Run.id.in_(bindparam("run_ids", expanding=True))).order_by(Run.run_at)
 _ALL_HELD = (
     select(Run.id, Run.attempt)
     .where(tuple_(Run.id, Run.attempt).in_(bindparam("pairs", expanding=True)), Run.state == State.RUNNING)
@@ -76,28 +74,26 @@ async def claim(
     taken = await _within_limits(session, [(run_id, key, number) for run_id, key, number in found])
     if not taken:
         return []
-    await session.execute(_TAKE, {"taken": taken, "taker": worker, "lease_seconds": lease_seconds})
-    return _given_away(session, await session.scalars(_READ, {"run_ids": taken}))
+    taker = {"taken": taken, "taker": worker, "lease_seconds": lease_seconds}
+    await session.execute(_TAKE, taker)
+    runs = (await session.scalars(_READ, {"run_ids": taken})).all()
+    for run in runs:
+        session.expunge(run)
+    return list(runs)
 
 
 async def claim_free(
-    session: AsyncSession, run_ids: Collection[UUID], worker: str, lease_seconds: float
+    connection: AsyncConnection, run_ids: Collection[UUID], worker: str, lease_seconds: float
 ) -> list[Run]:
     """Take those of the runs that have no limit, like `claim`, with a single statement.
 
     A database that cannot give back what it has updated takes none.
     """
-    if not session.get_bind().dialect.update_returning:
+    if not connection.dialect.update_returning:
         return []
     taker = {"run_ids": list(run_ids), "taker": worker, "lease_seconds": lease_seconds}
-    return _given_away(session, await session.scalars(_TAKE_FREE, taker))
-
-
-def _given_away(session: AsyncSession, found: Iterable[Run]) -> list[Run]:
-    runs = sorted(found, key=lambda run: run.run_at)
-    for run in runs:
-        session.expunge(run)
-    return runs
+    rows = await connection.execute(_TAKE_FREE, taker)
+    return sorted((Run(**row) for row in rows.mappings()), key=lambda run: run.run_at)
 
 
 async def _within_limits(

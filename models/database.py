@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
@@ -64,6 +70,20 @@ class Database:
     engine: AsyncEngine
     writing: async_sessionmaker[AsyncSession]
     reading: async_sessionmaker[AsyncSession]
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """Open a connection for one statement which is a transaction by itself.
+
+        On PostgreSQL it saves the round trips of BEGIN and COMMIT, which each run would pay for.
+        """
+        if self.engine.dialect.name == "postgresql":
+            alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            async with alone.connect() as connection:
+                yield connection
+        else:
+            async with self.engine.begin() as connection:
+                yield connection
 
 
 @asynccontextmanager
@@ -160,15 +180,6 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         # A writer takes its lock at once: a read that turns into a write later could not wait for it.
         read_only = connection.get_execution_options().get("read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-async def commit_each(session: AsyncSession) -> None:
-    """Let each statement of a new session commit by itself, which saves the round trips of BEGIN and COMMIT.
-
-    Where the database has no such mode, or gains nothing by it, the session stays as it is.
-    """
-    if session.get_bind().dialect.name == "postgresql":
-        await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
 
 
 async def to_its_end(step: Coroutine[Any, Any, Value]) -> Value:

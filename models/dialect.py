@@ -10,6 +10,7 @@ from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 UPSERTS: dict[str, Callable[[Any], Any]] = {"postgresql": postgresql_insert, "sqlite": sqlite_insert}
 
 
-def dialect_of(session: AsyncSession) -> str:
+def dialect_of(session: AsyncSession | AsyncConnection) -> str:
     """Name the database of a session: `postgresql`, `sqlite`, `mysql` or `mariadb`."""
-    return session.get_bind().dialect.name
+    bind = session if isinstance(session, AsyncConnection) else session.get_bind()
+    return bind.dialect.name
 
 
 def insert_missing(dialect: str, table: FromClause) -> Insert:

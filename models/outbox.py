@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, func, literal_column, select, update
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement
-    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
     from sqlalchemy.sql.dml import Insert
 
 ROWS_AT_ONCE = 1_000
@@ -53,6 +53,13 @@ def _insert(dialect: str) -> Insert:
     )
 
 
+async def add_run(connection: AsyncConnection, row: dict[str, Any]) -> UUID:
+    """Write one queued run that has no unique key, with a single statement, and give its id."""
+    ready = _BLANK | {"id": uuid4()} | _due(row)
+    await connection.execute(_insert(dialect_of(connection)), ready)
+    return cast("UUID", ready["id"])
+
+
 async def add_runs(
     session: AsyncSession, rows: Sequence[dict[str, Any]], scope: Scope = Unique.ALWAYS
 ) -> list[UUID]:
@@ -77,7 +84,7 @@ async def _add(session: AsyncSession, rows: list[dict[str, Any]], scope: Scope) 
     statement = _insert(dialect_of(session))
     keys = {row["unique_key"] for row in rows} - {None}
     if not keys:
-        await session.execute(statement, rows if len(rows) > 1 else rows[0])
+        await session.execute(statement, rows)
         return {}
     while True:
         await _release(session, keys, scope)

@@ -12,7 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.client import arq_queue, from_json, ring, to_json
 from jobs.registry import JOBS
-from models.database import commit_each
 from models.due import known_runs
 from worker.adoption import adopt, run_id_of
 
@@ -108,9 +107,7 @@ class Worker(arq.Worker):
 
     async def _take_free(self, run_ids: Collection[UUID]) -> set[UUID]:
         """Start the runs that no limit concerns; return which."""
-        async with self.executor.resources.database.writing.begin() as session:
-            await commit_each(session)
-            runs = await self.executor.claim_free(session, run_ids)
+        runs = await self.executor.claim_free(run_ids)
         for run in runs:
             self._start(run)
         return {run.id for run in runs}

@@ -65,9 +65,11 @@ class Executor:
         """Take runs for this process: those of them that are queued, due and within their limits."""
         return await claim(session, run_ids, self.worker, self.resources.settings.lease_seconds)
 
-    async def claim_free(self, session: AsyncSession, run_ids: Collection[UUID]) -> list[Run]:
+    async def claim_free(self, run_ids: Collection[UUID]) -> list[Run]:
         """Take those of the runs that no limit concerns, with a single statement."""
-        return await claim_free(session, run_ids, self.worker, self.resources.settings.lease_seconds)
+        async with self.resources.database.statement() as connection:
+            lease_seconds = self.resources.settings.lease_seconds
+            return await claim_free(connection, run_ids, self.worker, lease_seconds)
 
     async def perform(self, run: Run, *, worked: Callable[[], None] = lambda: None) -> Outcome:
         """Make the attempt that was claimed, and write down how it ended; in between, call `worked`."""

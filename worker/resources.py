@@ -66,7 +66,7 @@ async def open_resources(
         arq = await connect_redis(settings, settings.redis_url or services.redis_url) if redis else None
         if arq is not None:
             stack.push_async_callback(arq.aclose, close_connection_pool=True)
-        client = JobClient(database.writing, arq)
+        client = JobClient(database, arq)
         stack.push_async_callback(client.wait_for_bells)
         yield Resources(settings, database, arq, client)
 

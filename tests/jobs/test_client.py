@@ -87,7 +87,7 @@ async def test_a_unique_key_holds_among_concurrent_asks(resources: Resources) ->
 
 
 async def test_without_redis_the_run_is_written_and_the_dispatcher_rings(resources: Resources) -> None:
-    run_id = await JobClient(resources.database.writing, None).enqueue(REQUEST)
+    run_id = await JobClient(resources.database, None).enqueue(REQUEST)
     assert await queued(resources) == set()
     assert await dispatch(resources) == 1
     assert await queued(resources) == {str(run_id)}

@@ -210,7 +210,7 @@ async def test_several_workers_take_each_second_once_as_it_comes(resources: Reso
 @both_databases
 async def test_redis_is_not_needed_for_a_tick(resources: Resources) -> None:
     dead = open_redis("redis://127.0.0.1:1/0")
-    alone = replace(resources, redis=dead, client=JobClient(resources.database.writing, dead))
+    alone = replace(resources, redis=dead, client=JobClient(resources.database, dead))
     entry = await hourly(resources)
     await down_for(resources, entry, 2)
     await work_off(alone, entry)
