@@ -44,7 +44,7 @@ def _settings() -> Finding:
 
 def _pool(settings: Settings) -> Finding:
     enough = settings.connections >= settings.needed_pool_size
-    says = f"{settings.connections} connections for {settings.concurrency} runs at a time"
+    says = f"{settings.connections} connections for {sum(settings.slots.values())} runs at a time"
     if not enough:
         says += f"; HEADRACE_POOL_SIZE must be at least {settings.needed_pool_size}"
     return Finding("pool", enough, says)

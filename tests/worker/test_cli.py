@@ -129,7 +129,7 @@ def test_check_names_what_is_wrong(headrace: CommandLine) -> None:
     assert done.code == 1
     failed = re.findall(r"FAIL\s+(\w+)", done.out)
     assert failed == ["settings", "pool", "redis"]
-    assert "HEADRACE_POOL_SIZE must be at least 10" in done.out
+    assert "HEADRACE_POOL_SIZE must be at least 14" in done.out
 
 
 def test_check_sees_that_the_server_has_too_few_connections_for_a_worker(headrace: CommandLine) -> None:
