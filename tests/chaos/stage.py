@@ -1,0 +1,122 @@
+"""Where a case plays: how the import is asked for, who is caught at it, and when everything is over."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from sqlalchemy import func, make_url, select, update
+
+from jobs.client import JobClient
+from jobs.requests import ImportDump
+from models import Run, State
+from models.clock import now
+from models.run import FINISHED
+from tests.chaos.caught import Caught, caught
+from tests.chaos.fail_points import Meanwhile, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from sqlalchemy import ColumnElement
+
+    from tests.chaos.fail_points import FailPoint
+    from tests.conftest import CommandLine
+    from worker.embedded import Services
+    from worker.resources import Resources
+
+SETTLED_SECONDS = 60.0
+MEANWHILE_SECONDS = 30.0
+CUT = """
+SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A database and a queue of one case."""
+
+    resources: Resources
+    headrace: CommandLine
+    services: Services
+    dump: Path
+
+    @asynccontextmanager
+    async def caught(self, point: FailPoint) -> AsyncIterator[Caught]:
+        """Set the scene of a fail point, and hold the process that was caught there."""
+        request = ImportDump(urls=(str(self.dump),), site="chaos")
+        command: tuple[str, ...] = ("worker",)
+        match point.scene:
+            case Scene.IMPORT:
+                await self.resources.client.enqueue(request)
+            case Scene.ASK:
+                command = ("import", str(self.dump), "--site", request.site)
+            case Scene.TAKE_BACK:
+                await JobClient(self.resources.database.writing, redis=None).enqueue(request)
+                await self._die_with_all_runs()
+        async with caught(point, self.headrace, *command) as process:
+            yield process
+
+    async def _die_with_all_runs(self) -> None:
+        values = {"state": State.RUNNING, "attempt": 1, "worker": "dead", "lease_until": now(-1)}
+        async with self.resources.database.writing.begin() as session:
+            await session.execute(update(Run).values(values))
+
+    async def cut_connections(self) -> None:
+        """End every connection to this database, as a failover does; nobody else is connected by now."""
+        url = make_url(self.services.database_url or "")
+        name = self.resources.database.engine.url.database
+        admin = await asyncpg.connect(host=str(url.query["host"]), user=url.username, database=url.database)
+        try:
+            assert await admin.fetchval(CUT, name) > 0
+        finally:
+            await admin.close()
+
+    async def meanwhile(self, what: Meanwhile) -> None:
+        """Wait beyond the lease, and until the others have got as far as they can."""
+        await asyncio.sleep(1.5 * self.resources.settings.lease_seconds)
+        match what:
+            case Meanwhile.FINISHED:
+                await settled(self.resources)
+            case Meanwhile.TAKEN_OVER:
+                await self._until(Run.attempt > 1)
+            case Meanwhile.LOCKED_OUT:
+                await self._until(Run.lease_until < now(-1))
+
+    async def _until(self, condition: ColumnElement[bool]) -> None:
+        async with asyncio.timeout(MEANWHILE_SECONDS):
+            while not await _count(self.resources, condition):
+                await asyncio.sleep(0.02)
+
+
+async def settled(resources: Resources, seconds: float = SETTLED_SECONDS) -> Sequence[Run]:
+    """Wait until no run is queued or running, and return all; a run that is stuck is told by its row."""
+    try:
+        async with asyncio.timeout(seconds):
+            while await _count(resources, Run.state.not_in(FINISHED)) or not await _count(resources):
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        stuck = [run_line(run) for run in await runs_of(resources) if run.state not in FINISHED]
+        raise AssertionError(f"stuck after {seconds} s: {stuck}") from None
+    return await runs_of(resources)
+
+
+async def runs_of(resources: Resources) -> Sequence[Run]:
+    """Read all runs."""
+    async with resources.database.reading() as session:
+        return (await session.scalars(select(Run).order_by(Run.created_at))).all()
+
+
+def run_line(run: Run) -> dict[str, Any]:
+    """Put what matters of a run into a line."""
+    names = ("job", "state", "attempt", "failures", "crashes", "worker", "run_at", "lease_until", "error")
+    return {name: getattr(run, name) for name in names}
+
+
+async def _count(resources: Resources, *conditions: ColumnElement[bool]) -> int:
+    async with resources.database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(Run).where(*conditions)) or 0
