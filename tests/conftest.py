@@ -16,6 +16,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+import structlog
 from sqlalchemy import make_url
 
 from models.database import open_database
@@ -32,6 +33,12 @@ TEMPLATE = "headrace_template"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
 both_databases = pytest.mark.parametrize("backend", ["postgresql", "sqlite"], indirect=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def brief_logs() -> None:
+    """Leave out what is logged for debugging: a traceback with all locals takes seconds to draw."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("info"))
 
 
 @pytest.fixture(scope="session")
