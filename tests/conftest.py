@@ -187,6 +187,11 @@ class CommandLine:
 @pytest.fixture
 def headrace(settings: Settings, tmp_path: Path) -> CommandLine:
     """The command line on this test's database and queue."""
+    return command_line(settings, tmp_path)
+
+
+def command_line(settings: Settings, folder: Path) -> CommandLine:
+    """Make the command line of some settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")}
     return CommandLine(
         kept
@@ -198,5 +203,5 @@ def headrace(settings: Settings, tmp_path: Path) -> CommandLine:
             "HEADRACE_LEASE_SECONDS": str(settings.lease_seconds),
             "HEADRACE_BATCH_SIZE": str(settings.batch_size),
         },
-        tmp_path,
+        folder,
     )

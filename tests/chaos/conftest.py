@@ -5,31 +5,31 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
-from jobs.requests import ImportDump
-from tests.chaos.stage import Stage, settled
-from tests.chaos.truth import Rows, truth
-from worker.main import working
-from worker.resources import Resources, open_resources
+from tests.chaos.stage import Stage
+from tests.chaos.undisturbed import undisturbed_import
 from worker.sample import write_sample
-from worker.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.chaos.truth import Rows
     from tests.conftest import CommandLine
     from worker.embedded import Services
+    from worker.resources import Resources
+    from worker.settings import Settings
 
 USERS, POSTS, BATCH = 60, 600, 50
 LEASE_SECONDS = 1.0
 
 # `make chaos` asks for everything; without it, a few cases of each kind show that the whole would work.
 FULL = os.environ.get("CHAOS") == "full"
+SEED = int(os.environ.get("CHAOS_SEED") or (time.time() if FULL else 1))
 
 
 @pytest.fixture(scope="session")
@@ -47,19 +47,10 @@ def undisturbed(
     """What an import that nobody disturbs leaves behind; on SQLite, for cases on both databases."""
     path = tmp_path_factory.mktemp("undisturbed") / "headrace.db"
     shutil.copy(sqlite_template, path)
-    settings = Settings(
-        database_url=f"sqlite+aiosqlite:///{path}", redis_url=services.redis_url, queue=f"test-{uuid4().hex}"
-    )
-
-    async def import_it() -> dict[str, Rows]:
-        async with open_resources(settings, redis=True) as resources:
-            await resources.client.enqueue(ImportDump(urls=(str(dump),), site="chaos"))
-            async with working(resources):
-                await settled(resources)
-            return await truth(resources.database)
-
     with ThreadPoolExecutor(1) as threads:  # the test that asks first has a loop running already
-        return threads.submit(lambda: asyncio.run(import_it())).result()
+        return threads.submit(
+            lambda: asyncio.run(undisturbed_import(dump, path, services.redis_url))
+        ).result()
 
 
 @pytest.fixture

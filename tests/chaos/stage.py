@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
-from sqlalchemy import func, make_url, select, update
+from sqlalchemy import make_url, update
 
 from jobs.client import JobClient
-from jobs.requests import ImportDump
 from models import Run, State
 from models.clock import now
-from models.run import FINISHED
 from tests.chaos.caught import Caught, caught
 from tests.chaos.fail_points import Meanwhile, Scene
+from tests.chaos.settled import count_runs, settled
+from tests.chaos.undisturbed import SITE, import_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from sqlalchemy import ColumnElement
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from worker.embedded import Services
     from worker.resources import Resources
 
-SETTLED_SECONDS = 60.0
 MEANWHILE_SECONDS = 30.0
 CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()
@@ -48,13 +47,13 @@ class Stage:
     @asynccontextmanager
     async def caught(self, point: FailPoint) -> AsyncIterator[Caught]:
         """Set the scene of a fail point, and hold the process that was caught there."""
-        request = ImportDump(urls=(str(self.dump),), site="chaos")
+        request = import_of(self.dump)
         command: tuple[str, ...] = ("worker",)
         match point.scene:
             case Scene.IMPORT:
                 await self.resources.client.enqueue(request)
             case Scene.ASK:
-                command = ("import", str(self.dump), "--site", request.site)
+                command = ("import", str(self.dump), "--site", SITE)
             case Scene.TAKE_BACK:
                 await JobClient(self.resources.database.writing, redis=None).enqueue(request)
                 await self._die_with_all_runs()
@@ -89,34 +88,5 @@ class Stage:
 
     async def _until(self, condition: ColumnElement[bool]) -> None:
         async with asyncio.timeout(MEANWHILE_SECONDS):
-            while not await _count(self.resources, condition):
+            while not await count_runs(self.resources, condition):
                 await asyncio.sleep(0.02)
-
-
-async def settled(resources: Resources, seconds: float = SETTLED_SECONDS) -> Sequence[Run]:
-    """Wait until no run is queued or running, and return all; a run that is stuck is told by its row."""
-    try:
-        async with asyncio.timeout(seconds):
-            while await _count(resources, Run.state.not_in(FINISHED)) or not await _count(resources):
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        stuck = [run_line(run) for run in await runs_of(resources) if run.state not in FINISHED]
-        raise AssertionError(f"stuck after {seconds} s: {stuck}") from None
-    return await runs_of(resources)
-
-
-async def runs_of(resources: Resources) -> Sequence[Run]:
-    """Read all runs."""
-    async with resources.database.reading() as session:
-        return (await session.scalars(select(Run).order_by(Run.created_at))).all()
-
-
-def run_line(run: Run) -> dict[str, Any]:
-    """Put what matters of a run into a line."""
-    names = ("job", "state", "attempt", "failures", "crashes", "worker", "run_at", "lease_until", "error")
-    return {name: getattr(run, name) for name in names}
-
-
-async def _count(resources: Resources, *conditions: ColumnElement[bool]) -> int:
-    async with resources.database.reading() as session:
-        return await session.scalar(select(func.count()).select_from(Run).where(*conditions)) or 0

@@ -11,11 +11,12 @@ from models.author_stats import drifted
 from tests.chaos.conftest import FULL
 from tests.chaos.fail_points import FAIL_POINTS, FailPoint, Scene
 from tests.chaos.faults import FAULTS, Fault
-from tests.chaos.stage import Stage, run_line, settled
+from tests.chaos.settled import run_line, settled
 from tests.chaos.truth import Rows, differences, truth
 from worker.main import working
 
 if TYPE_CHECKING:
+    from tests.chaos.stage import Stage
     from worker.resources import Resources
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]

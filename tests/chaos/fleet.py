@@ -1,0 +1,86 @@
+"""Worker processes that are replaced as soon as they end, as a process manager does it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.conftest import CommandLine
+
+LOOK_SECONDS = 0.05
+ENDS_SECONDS = 40.0
+
+
+@dataclass(slots=True)
+class Fleet:
+    """So many workers at a time, all of which log into one file."""
+
+    headrace: CommandLine
+    size: int
+    log: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: int = 0
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Keep the workers; in the end tell them to stop, and see that each does so in order."""
+        keeper = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            codes = await asyncio.to_thread(self._stop)
+        assert set(codes) == {0}, codes
+
+    def worker(self, name: str) -> psutil.Process | None:
+        """Find the live process of a worker by its name in the ledger."""
+        with suppress(psutil.NoSuchProcess):
+            pid = int(name.rpartition(":")[2])
+            if pid in {process.pid for process in self.processes if process.poll() is None}:
+                return psutil.Process(pid)
+        return None
+
+    def others(self, name: str) -> list[psutil.Process]:
+        """List the live processes of all workers but one."""
+        pids = [process.pid for process in self.processes if process.poll() is None]
+        return [psutil.Process(pid) for pid in pids if not name.endswith(f":{pid}")]
+
+    async def _keep(self) -> None:
+        while True:
+            self.processes = [process for process in self.processes if process.poll() is None]
+            while len(self.processes) < self.size:
+                self.processes.append(self._start())
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self.started += 1
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                self.headrace.command("worker"),
+                env=self.headrace.environment,
+                cwd=self.headrace.folder,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+
+    def _stop(self) -> list[int]:
+        for process in self.processes:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+        try:
+            return [process.wait(ENDS_SECONDS) for process in self.processes]
+        finally:
+            for process in self.processes:
+                process.kill()
+                process.wait()
