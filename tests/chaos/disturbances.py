@@ -93,7 +93,10 @@ async def _restart(soak: Soak, _worker: psutil.Process) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """One kind: `share` is how many of 200 it makes; `ends_attempt` if another worker has to take over."""
+    """One kind: `share` is how many of 200 it makes; `ends_attempt` if another worker has to take over.
+
+    A worker that is paused while it commits keeps its run: the run's row is locked, and nobody takes it.
+    """
 
     name: str
     share: int
@@ -107,7 +110,7 @@ KILL_9 = Disturbance("kill -9 of the worker at work", 70, _kill, ends_attempt=Tr
 DISTURBANCES = (
     KILL_9,
     Disturbance("SIGTERM to the worker at work", 25, _terminate, ends_attempt=True),
-    Disturbance("SIGSTOP of it beyond the lease, then SIGCONT", 20, _pause, _resume, ends_attempt=True),
+    Disturbance("SIGSTOP of it beyond the lease, then SIGCONT", 20, _pause, _resume),
     Disturbance("kill -9 of another worker", 15, _kill_another),
     Disturbance("kill -9 of Redis, then a restart", 12, _kill_redis, _restart, hits_service=True),
     Disturbance("Redis hangs for 3 s", 10, _hang_redis, _wake_redis, hits_service=True),
