@@ -42,7 +42,7 @@ class Meanwhile(Enum):
 
     FINISHED = "they end everything"
     TAKEN_OVER = "they begin another attempt, and wait for the rows that the paused process has locked"
-    LOCKED_OUT = "nothing: the paused process has locked the run, and its batch is still its own"
+    LOCKED_OUT = "nothing: the paused process has locked the run, and may still commit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,12 @@ class FailPoint:
 # The sample of the matrix has two batches of users, one of tags and twelve of posts; with the ends of the
 # files, call 5 of the writer and call 9 of the record are in the middle of the posts.
 FAIL_POINTS = (
+    FailPoint(
+        "claim-not-committed",
+        "worker.execution:Executor.claim",
+        Moment.AFTER,
+        meanwhile=Meanwhile.LOCKED_OUT,
+    ),
     FailPoint("claimed", "worker.execution:Executor.perform", Moment.BEFORE),
     FailPoint("batch-begun", "jobs.loading:write_or_bisect", Moment.BEFORE, call=5),
     FailPoint(

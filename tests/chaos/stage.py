@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from sqlalchemy import ColumnElement
-
     from tests.chaos.fail_points import FailPoint
     from tests.conftest import CommandLine
     from worker.embedded import Services
@@ -77,16 +75,16 @@ class Stage:
 
     async def meanwhile(self, what: Meanwhile) -> None:
         """Wait beyond the lease, and until the others have got as far as they can."""
-        await asyncio.sleep(1.5 * self.resources.settings.lease_seconds)
+        await asyncio.sleep(2 * self.resources.settings.lease_seconds)
         match what:
             case Meanwhile.FINISHED:
                 await settled(self.resources)
             case Meanwhile.TAKEN_OVER:
-                await self._until(Run.attempt > 1)
+                await self._another_attempt()
             case Meanwhile.LOCKED_OUT:
-                await self._until(Run.lease_until < now(-1))
+                return
 
-    async def _until(self, condition: ColumnElement[bool]) -> None:
+    async def _another_attempt(self) -> None:
         async with asyncio.timeout(MEANWHILE_SECONDS):
-            while not await count_runs(self.resources, condition):
+            while not await count_runs(self.resources, Run.attempt > 1):
                 await asyncio.sleep(0.02)

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 # The short form: each boundary with the fault that it is most in danger of.
 SHORT = {
+    "claim-not-committed": "cut",
     "claimed": "sigterm",
     "batch-begun": "sigstop",
     "mid-batch": "cut",
