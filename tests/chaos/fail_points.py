@@ -66,6 +66,7 @@ FAIL_POINTS = (
         Moment.AFTER,
         meanwhile=Meanwhile.LOCKED_OUT,
     ),
+    FailPoint("claimed-not-acknowledged", "worker.arq_worker:Worker._forget", Moment.BEFORE),
     FailPoint("claimed", "worker.execution:Executor.perform", Moment.BEFORE),
     FailPoint("batch-begun", "jobs.loading:write_or_bisect", Moment.BEFORE, call=5),
     FailPoint(
@@ -84,10 +85,10 @@ FAIL_POINTS = (
     ),
     FailPoint("committed-not-seen", "jobs.context:JobContext._record", Moment.COMMITTED, call=9),
     FailPoint("before-finish", "worker.execution:Executor._finish", Moment.BEFORE),
-    FailPoint("finished-not-acknowledged", "worker.arq_worker:Worker.finish_job", Moment.BEFORE),
+    FailPoint("finished-not-rung", "worker.finishing:Finisher._ring", Moment.BEFORE),
     FailPoint("asked-not-rung", "jobs.client:ring", Moment.BEFORE, scene=Scene.ASK),
     FailPoint("taken-back-not-rung", "worker.dispatcher:ring", Moment.BEFORE, scene=Scene.TAKE_BACK),
-    FailPoint("follow-up-not-begun", "worker.execution:Executor.execute", Moment.BEFORE, call=2),
+    FailPoint("follow-up-not-begun", "worker.execution:Executor.claim", Moment.BEFORE, call=2),
     FailPoint("inside-follow-up", "jobs.refresh_author_stats:recompute", Moment.AFTER),
 )
 

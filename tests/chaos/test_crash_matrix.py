@@ -24,13 +24,14 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 # The short form: each boundary with the fault that it is most in danger of.
 SHORT = {
     "claim-not-committed": "cut",
+    "claimed-not-acknowledged": "kill-9",
     "claimed": "sigterm",
     "batch-begun": "sigstop",
     "mid-batch": "cut",
     "before-commit": "kill-9",
     "committed-not-seen": "kill-9",
     "before-finish": "sigstop",
-    "finished-not-acknowledged": "kill-9",
+    "finished-not-rung": "kill-9",
     "asked-not-rung": "kill-9",
     "taken-back-not-rung": "kill-9",
     "follow-up-not-begun": "sigterm",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from models import AuthorStats, Post, Receipt, Reject, Run, StaleAuthor, Tag, User, post_tags
 from models.author_stats import FIGURES
-from models.run import COUNTS
+from models.receipt import COUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
