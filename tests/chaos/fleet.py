@@ -23,17 +23,22 @@ ENDS_SECONDS = 40.0
 
 @dataclass(slots=True)
 class Fleet:
-    """So many workers at a time, all of which log into one file."""
+    """So many workers at a time, each of which logs into a file of its own."""
 
     headrace: CommandLine
     size: int
-    log: Path
+    logs: Path
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    started: int = 0
+    ended: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        """Keep the workers; in the end tell them to stop, and see that each does so in order."""
+        """Keep the workers; in the end tell them to stop, and see that each does so in order.
+
+        Those that were killed or told to stop before have ended by that alone: none by a service that was
+        away, unless it was just starting.
+        """
+        self.logs.mkdir()
         keeper = asyncio.create_task(self._keep())
         try:
             yield
@@ -42,6 +47,13 @@ class Fleet:
             await asyncio.gather(keeper, return_exceptions=True)
             codes = await asyncio.to_thread(self._stop)
         assert set(codes) == {0}, codes
+        died = [self._log(process).read_text() for process in self.ended if process.returncode > 0]
+        assert [log for log in died if "worker.started" in log] == []
+
+    @property
+    def started(self) -> int:
+        """How many workers there were in all."""
+        return len(self.ended) + len(self.processes)
 
     def worker(self, name: str) -> psutil.Process | None:
         """Find the live process of a worker by its name in the ledger."""
@@ -58,21 +70,27 @@ class Fleet:
 
     async def _keep(self) -> None:
         while True:
-            self.processes = [process for process in self.processes if process.poll() is None]
+            self.ended += [process for process in self.processes if process.poll() is not None]
+            self.processes = [process for process in self.processes if process not in self.ended]
             while len(self.processes) < self.size:
                 self.processes.append(self._start())
             await asyncio.sleep(LOOK_SECONDS)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self.started += 1
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
+        unnamed = self.logs / "starting"
+        with unnamed.open("wb") as log:
+            process = subprocess.Popen(
                 self.headrace.command("worker"),
                 env=self.headrace.environment,
                 cwd=self.headrace.folder,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
+        unnamed.rename(self._log(process))
+        return process
+
+    def _log(self, process: subprocess.Popen[bytes]) -> Path:
+        return self.logs / f"{process.pid}.log"
 
     def _stop(self) -> list[int]:
         for process in self.processes:

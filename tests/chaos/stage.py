@@ -72,6 +72,7 @@ class Stage:
             assert await admin.fetchval(CUT, name) > 0
         finally:
             await admin.close()
+        await self.resources.database.engine.dispose()  # a worker that starts then has connections of its own
 
     async def meanwhile(self, what: Meanwhile) -> None:
         """Wait beyond the lease, and until the others have got as far as they can."""

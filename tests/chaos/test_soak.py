@@ -101,7 +101,7 @@ async def open_soak(house: House, services: Services, dump: Path) -> AsyncIterat
         await migrate(resources.database.engine)
         run_id = await resources.client.enqueue(import_of(dump))
         folder = dump.parent
-        fleet = Fleet(command_line(settings, folder), WORKERS, folder / "workers.log")
+        fleet = Fleet(command_line(settings, folder), WORKERS, folder / "workers")
         yield Soak(house, resources, fleet, run_id, Random(SEED), EXTENT.most_pause_seconds)
 
 
