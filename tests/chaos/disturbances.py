@@ -103,7 +103,6 @@ class Disturbance:
     strike: Deed
     repair: Deed = _nothing
     ends_attempt: bool = False
-    hits_service: bool = False
 
 
 KILL_9 = Disturbance("kill -9 of the worker at work", 70, _kill, ends_attempt=True)
@@ -112,14 +111,12 @@ DISTURBANCES = (
     Disturbance("SIGTERM to the worker at work", 25, _terminate, ends_attempt=True),
     Disturbance("SIGSTOP of it beyond the lease, then SIGCONT", 20, _pause, _resume),
     Disturbance("kill -9 of another worker", 15, _kill_another),
-    Disturbance("kill -9 of Redis, then a restart", 12, _kill_redis, _restart, hits_service=True),
-    Disturbance("Redis hangs for 3 s", 10, _hang_redis, _wake_redis, hits_service=True),
-    Disturbance("FLUSHALL", 12, _flush_redis, hits_service=True),
-    Disturbance("kill -9 of PostgreSQL, then a restart", 12, _kill_postgres, _restart, hits_service=True),
-    Disturbance(
-        "immediate stop of PostgreSQL, then a restart", 12, _stop_postgres, _restart, hits_service=True
-    ),
-    Disturbance("all database connections cut", 12, _cut, hits_service=True),
+    Disturbance("kill -9 of Redis, then a restart", 12, _kill_redis, _restart),
+    Disturbance("Redis hangs for 3 s", 10, _hang_redis, _wake_redis),
+    Disturbance("FLUSHALL", 12, _flush_redis),
+    Disturbance("kill -9 of PostgreSQL, then a restart", 12, _kill_postgres, _restart),
+    Disturbance("immediate stop of PostgreSQL, then a restart", 12, _stop_postgres, _restart),
+    Disturbance("all database connections cut", 12, _cut),
 )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -49,22 +49,17 @@ class Soak:
     dice: Random
     most_pause_seconds: float
     felt: list[Felt] = field(default_factory=list)
-    away: list[tuple[datetime, datetime]] = field(default_factory=list)
-    """When a service was away, or just came back."""
 
     async def disturb(self, deck: Sequence[Disturbance]) -> None:
         """Make all disturbances, one after the other, each while the import is going on."""
         for what in deck:
             before, victim = await self.holder()
-            loop, began = asyncio.get_running_loop(), datetime.now(UTC)
-            struck = loop.time()
+            struck = time.monotonic()
             await what.strike(self, victim)
             repair = asyncio.create_task(what.repair(self, victim))
             await self._gone_on(before, what)
-            self.felt.append(Felt(what, loop.time() - struck))
+            self.felt.append(Felt(what, time.monotonic() - struck))
             await repair
-            if what.hits_service:
-                self.away.append((began, datetime.now(UTC)))
             await asyncio.sleep(self.dice.uniform(0, self.most_pause_seconds))
 
     async def holder(self) -> tuple[Run, psutil.Process]:

@@ -11,24 +11,22 @@ from models import Run
 from models.tick import ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from worker.resources import Resources
 
 ENTRY = "refresh-stats"
 MINUTE = timedelta(minutes=1)
-BEFORE, AFTER = timedelta(seconds=5), timedelta(seconds=5)
+AFTER_START, BEFORE_END = timedelta(seconds=10), timedelta(seconds=10)
 
 
-def due(begin: datetime, end: datetime, away: Sequence[tuple[datetime, datetime]]) -> set[datetime]:
-    """List the minutes in which workers were at work and no service was away around the full minute.
+def due(begin: datetime, end: datetime) -> set[datetime]:
+    """List the full minutes of a soak: some of its workers live at any time, and no service is away for long.
 
-    Some of the workers live at any moment of a soak, as only one at a time is killed or paused.
+    Those just after the begin are left out, when the first worker may not have come up, and those just
+    before the end, when a tick may be on its way.
     """
-    minute, found = (begin + BEFORE).replace(second=0, microsecond=0) + MINUTE, set()
-    while minute < end - AFTER:
-        if not any(minute - BEFORE < back and gone < minute + AFTER for gone, back in away):
-            found.add(minute)
+    minute, found = (begin + AFTER_START).replace(second=0, microsecond=0) + MINUTE, set()
+    while minute < end - BEFORE_END:
+        found.add(minute)
         minute += MINUTE
     return found
 
