@@ -68,7 +68,7 @@ class Soak:
             while True:
                 run = await self._run()
                 assert run is None or run.state not in FINISHED, self._too_short(run)
-                if run and run.state == State.RUNNING and (found := self.fleet.worker(run.worker or "")):
+                if run and run.state == State.RUNNING and (found := self.fleet.worker(str(run.worker))):
                     return run, found
                 await asyncio.sleep(LOOK_SECONDS)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from tests.chaos.disturbances import KILL_9, deck
 from tests.chaos.fleet import Fleet
 from tests.chaos.settled import run_line, settled
 from tests.chaos.soak import Soak
-from tests.chaos.truth import differences, truth
+from tests.chaos.truth import Rows, differences, truth
 from tests.chaos.undisturbed import LONGEST_SECONDS, import_of, undisturbed_import
 from tests.conftest import command_line
 from tests.factories import run_of
@@ -32,7 +33,6 @@ from worker.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from worker.embedded import Services
     from worker.resources import Resources
@@ -71,19 +71,13 @@ async def test_a_long_import_loses_nothing_however_often_it_is_disturbed(
             await soak.disturb(deck(EXTENT.disturbances, soak.dice))
             end_of_blows = datetime.now(UTC)
             await settled(soak.resources, LONGEST_SECONDS)
-            end = datetime.now(UTC)
+        end = datetime.now(UTC)
         await check_runs(soak.resources)
-        due, taken = ticks.due(begin, end), await ticks.taken(soak.resources)
-        assert due - taken == set()
-        assert await ticks.runs_too_many(soak.resources) == 0
-        calm = tmp_path / "calm.db"
-        shutil.copy(sqlite_template, calm)
-        expected = await undisturbed_import(dump, calm, services.redis_url)
-        assert differences(await truth(soak.resources.database), expected) == []
-        async with soak.resources.database.reading() as session:
-            assert await drifted(session) == 0
+        await check_ticks(soak.resources, begin, end)
+        calm = Path(shutil.copy(sqlite_template, tmp_path / "calm.db"))
+        await check_rows(soak.resources, await undisturbed_import(dump, calm, services.redis_url))
         if FULL:
-            report.write(soak.felt, await facts(soak, len(taken), begin, end_of_blows, end))
+            report.write(soak.felt, await facts(soak, begin, end_of_blows, end))
             killed = [seconds for what, seconds in soak.felt if what is KILL_9]
             assert report.quantile(killed, 0.5) < 3
 
@@ -114,9 +108,18 @@ async def check_runs(resources: Resources) -> None:
     assert [run.parent_id for run in runs if run.parent_id] == [imported.id]
 
 
-async def facts(
-    soak: Soak, how_many_ticks: int, begin: datetime, end_of_blows: datetime, end: datetime
-) -> dict[str, object]:
+async def check_ticks(resources: Resources, begin: datetime, end: datetime) -> None:
+    assert ticks.due(begin, end) - await ticks.taken(resources) == set()
+    assert await ticks.runs_too_many(resources) == 0
+
+
+async def check_rows(resources: Resources, expected: dict[str, Rows]) -> None:
+    assert differences(await truth(resources.database), expected) == []
+    async with resources.database.reading() as session:
+        assert await drifted(session) == 0
+
+
+async def facts(soak: Soak, begin: datetime, end_of_blows: datetime, end: datetime) -> dict[str, object]:
     run = await run_of(soak.resources, soak.run_id)
     counts = Counter[str]()
     for receipt in run.receipts:
@@ -131,6 +134,6 @@ async def facts(
         f" {(end - begin).total_seconds() / 60:.1f} minutes to the end of the import",
         "lost, doubled or otherwise different rows": "0",
         "runs that are stuck or failed": "0",
-        "ticks of the minutely entry": f"{how_many_ticks}; 0 missed, 0 doubled",
+        "ticks of the minutely entry": f"{len(await ticks.taken(soak.resources))}; 0 missed, 0 doubled",
         "statistics that drifted": "0",
     }
