@@ -53,7 +53,7 @@ class Stage:
             case Scene.ASK:
                 command = ("import", str(self.dump), "--site", SITE)
             case Scene.TAKE_BACK:
-                await JobClient(self.resources.database.writing, redis=None).enqueue(request)
+                await JobClient(self.resources.database, redis=None).enqueue(request)
                 await self._die_with_all_runs()
         async with caught(point, self.headrace, *command) as process:
             yield process
