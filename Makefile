@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast check lint types contracts bench lock clean
+.PHONY: help demo test test-fast chaos check lint types contracts bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -17,6 +17,9 @@ test: .venv/dev  ## the whole suite, on real embedded PostgreSQL and Redis
 
 test-fast: .venv/dev  ## the suite without the slow tests
 	@$(PY) -m pytest -n 2 -m "not slow"
+
+chaos: .venv/dev  ## the whole crash matrix and a soak of 200 disturbances; its report goes into docs/reliability.md
+	@CHAOS=full $(PY) -m pytest -n 0 -m chaos tests/chaos
 
 check: lint types contracts test  ## what CI runs
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigKey, count
-from models.clock import UtcDay, now
+from models.clock import UtcDay, moment, now
 from models.dialect import insert_or_touch
 from models.post import Post
 from models.user import User
@@ -144,8 +144,8 @@ async def mark_stale(session: AsyncSession, author_ids: Collection[int]) -> None
     """Mark authors whose posts this transaction changes, in key order against deadlocks."""
     if author_ids:
         statement = insert_or_touch(session, StaleAuthor.__table__, "author_id", "marked_at")
-        moment = (await session.execute(select(now()))).scalar_one()
-        marks = [{"author_id": author, "marked_at": moment} for author in sorted(author_ids)]
+        marked_at = await moment(session)
+        marks = [{"author_id": author, "marked_at": marked_at} for author in sorted(author_ids)]
         await session.execute(statement, marks)
 
 
@@ -158,6 +158,16 @@ async def take_stale(session: AsyncSession, limit: int) -> Sequence[int]:
     """Lock and list up to `limit` marked authors that nobody else is marking or refreshing."""
     query = select(StaleAuthor.author_id).order_by(StaleAuthor.author_id).limit(limit)
     return (await session.scalars(query.with_for_update(skip_locked=True))).all()
+
+
+async def wait_for_stale(session: AsyncSession, before: datetime) -> Sequence[int]:
+    """Wait for one mark that others hold and that was made before a moment; list its author if it is left.
+
+    Whoever holds it may be a worker that lost its run in a pause: nobody else would come back to the mark.
+    It is only one, and the only lock of its transaction, so that two who wait cannot wait for each other.
+    """
+    query = select(StaleAuthor.author_id).where(StaleAuthor.marked_at < before)
+    return (await session.scalars(query.order_by(StaleAuthor.author_id).limit(1).with_for_update())).all()
 
 
 async def recompute(session: AsyncSession, author_ids: Collection[int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Double, literal
+from sqlalchemy import Double, literal, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.sql.compiler import SQLCompiler
 
 
@@ -28,6 +29,11 @@ def now(plus_seconds: float | ColumnElement[float] = 0) -> ColumnElement[datetim
     """Give the database's time in UTC, `plus_seconds` from now."""
     fixed = isinstance(plus_seconds, float | int)
     return _Now(literal(float(plus_seconds), Double()) if fixed else plus_seconds)
+
+
+async def moment(session: AsyncSession) -> datetime:
+    """Ask the database what time it is."""
+    return (await session.execute(select(now()))).scalar_one()
 
 
 @compiles(_Now)

@@ -94,6 +94,22 @@ CONFLICT_STATES = {"23505", "40001", "40P01"}
 MYSQL_CONFLICTS = {1062, 1205, 1213}
 
 
+# SQLSTATE: the connection failed (class 08), there are too many, the server stops, starts or crashed (57P).
+AWAY_STATES = ("08", "53300", "57P")
+
+
+def is_away(error: Exception) -> bool:
+    """Tell whether the database could not be reached, or went away under a statement."""
+    if isinstance(error, DBAPIError):
+        driver: Any = getattr(error, "driver_exception", None) or error.orig
+        # asyncpg's name for a connection that was cut while it was in use.
+        is_confused = type(driver).__name__ == "InternalClientError"
+        state = str(getattr(driver, "sqlstate", None) or "")
+        return error.connection_invalidated or is_confused or state.startswith(AWAY_STATES)
+    # A socket that is missing has no file name in its error, as a file of a job's own has.
+    return isinstance(error, ConnectionError | FileNotFoundError) and error.filename is None
+
+
 def fault_of(error: DBAPIError) -> Fault:
     """Tell from SQLSTATE (class 23 integrity, 22 data) or the driver's code what kind of fault it is."""
     driver: Any = getattr(error, "driver_exception", None) or error.orig

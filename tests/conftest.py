@@ -16,6 +16,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import pytest_asyncio
+import structlog
 from sqlalchemy import make_url
 
 from models.database import open_database
@@ -32,6 +33,12 @@ TEMPLATE = "headrace_template"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
 both_databases = pytest.mark.parametrize("backend", ["postgresql", "sqlite"], indirect=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def brief_logs() -> None:
+    """Leave out what is logged for debugging: a traceback with all locals takes seconds to draw."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("info"))
 
 
 @pytest.fixture(scope="session")
@@ -180,6 +187,11 @@ class CommandLine:
 @pytest.fixture
 def headrace(settings: Settings, tmp_path: Path) -> CommandLine:
     """The command line on this test's database and queue."""
+    return command_line(settings, tmp_path)
+
+
+def command_line(settings: Settings, folder: Path) -> CommandLine:
+    """Make the command line of some settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")}
     return CommandLine(
         kept
@@ -191,5 +203,5 @@ def headrace(settings: Settings, tmp_path: Path) -> CommandLine:
             "HEADRACE_LEASE_SECONDS": str(settings.lease_seconds),
             "HEADRACE_BATCH_SIZE": str(settings.batch_size),
         },
-        tmp_path,
+        folder,
     )

@@ -15,11 +15,12 @@ from jobs.context import JobContext
 from jobs.errors import LeaseLostError, StoppingError
 from jobs.registry import BY_NAME
 from jobs.tracing import attempt_span, end_as
-from models.claim import claim, claim_free
+from models.claim import claim, claim_free, update_held
+from models.clock import now
 from models.database import to_its_end
 from worker.finishing import Finisher
 from worker.leases import Leases
-from worker.outcomes import Failed, Interrupted, Lost, Retry, Succeeded
+from worker.outcomes import CutOff, Failed, Interrupted, Lost, Retry, Succeeded
 from worker.retries import judge
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Executor:
             attempt_span(run.job, run.traceparent, _span_attributes(run)) as span,
         ):
             outcome = await self._timed(run, worked)
-            end_as(span, type(outcome).__name__.lower(), failed=isinstance(outcome, Failed | Retry))
+            end_as(span, type(outcome).__name__.lower(), failed=isinstance(outcome, Failed | Retry | CutOff))
         return outcome
 
     async def _timed(self, run: Run, worked: Callable[[], None]) -> Outcome:
@@ -126,6 +127,8 @@ class Executor:
         )
 
     async def _finish(self, run: Run, outcome: Outcome, *, has_receipts: bool) -> Outcome:
+        if isinstance(outcome, CutOff):
+            return await self._let_go(run, outcome)
         totals = None
         if not isinstance(outcome, Lost):
             totals = await self._finisher.finish(run, outcome, has_receipts=has_receipts)
@@ -133,6 +136,17 @@ class Executor:
             log.warning("run.lost")
             return Lost()
         _log_outcome(outcome, totals)
+        return outcome
+
+    async def _let_go(self, run: Run, outcome: CutOff) -> Outcome:
+        """Let the lease end now: taking back counts how often that happens without progress, and parks."""
+        values = {"lease_until": now(), "error": outcome.error}
+        async with self.resources.database.writing.begin() as session:
+            held = await update_held(session, run.id, run.attempt, values)
+        if not held:
+            log.warning("run.lost")
+            return Lost()
+        log.warning("run.cut_off", error=outcome.error)
         return outcome
 
 

@@ -24,6 +24,7 @@ OUTCOMES = {
     "run.failed": "failed",
     "run.retried": "retried",
     "run.interrupted": "interrupted",
+    "run.cut_off": "cut_off",
     "run.lost": "lost",
 }
 STRANGER = "other"  # the label of a job that does not exist here

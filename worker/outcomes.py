@@ -40,8 +40,15 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class CutOff:
+    """The database went away under the attempt; the run is taken back as if the worker had died on it."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Another attempt holds the run by now; there is nothing left to write."""
 
 
-Outcome = Succeeded | Failed | Retry | Interrupted | Lost
+Outcome = Succeeded | Failed | Retry | Interrupted | CutOff | Lost

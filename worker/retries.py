@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from jobs.errors import InputError, JobError, RetryLaterError
-from worker.outcomes import Failed, Retry
+from models.dialect import is_away
+from worker.outcomes import CutOff, Failed, Retry
 
 if TYPE_CHECKING:
     from jobs.registry import Job
@@ -25,8 +26,10 @@ def delay_seconds(failures: int) -> float:
     return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not cryptography
 
 
-def judge(error: Exception, job: Job, failures: int) -> Failed | Retry:
+def judge(error: Exception, job: Job, failures: int) -> Failed | Retry | CutOff:
     """Decide what follows an attempt that failed; `failures` counts the earlier ones."""
+    if is_away(error):
+        return CutOff(describe(error))
     if isinstance(error, NEVER_RETRIED):
         return Failed(describe(error))
     if failures + 1 >= job.tries:

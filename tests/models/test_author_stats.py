@@ -7,11 +7,14 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
+from jobs.refresh_author_stats import refresh_author_stats
+from jobs.requests import RefreshAuthorStats
 from models import AuthorStats, Database, StaleAuthor, User
 from models.author_stats import (
     FIGURES,
+    all_fresh,
     authors,
     drifted,
     leaderboard,
@@ -20,7 +23,7 @@ from models.author_stats import (
     take_stale,
 )
 from tests.conftest import both_databases
-from tests.factories import NOON, SITE, post, store, user
+from tests.factories import NOON, SITE, post, running, store, user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +152,34 @@ async def test_a_mark_that_an_import_is_renewing_is_left_to_the_next_refresh(res
             assert await take_stale(refreshing, 10) == []
     async with database.writing.begin() as refreshing:
         assert await take_stale(refreshing, 10) == [author]
+
+
+async def test_a_refresh_waits_for_the_marks_of_a_worker_that_lost_its_run(resources: Resources) -> None:
+    database = resources.database
+    await store(database, user(1), user(2), post("a", 1), post("b", 2))
+    context = await running(resources)
+    async with database.writing() as paused:
+        author, _ = await take_stale(paused, 2)
+        await recompute(paused, [author])
+        refreshing = asyncio.create_task(refresh_author_stats(context, RefreshAuthorStats()))
+        await until_somebody_waits(database)
+        await paused.rollback()
+    assert await refreshing == {"refreshed": 2}
+    async with database.reading() as session:
+        assert await all_fresh(session)
+
+
+async def until_somebody_waits(database: Database) -> None:
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND cardinality(pg_blocking_pids(pid)) > 0"
+    )
+    async with asyncio.timeout(10):
+        while True:
+            async with database.reading() as session:  # a transaction sees one state of this view
+                if await session.scalar(waiting):
+                    return
+            await asyncio.sleep(0.02)
 
 
 async def test_two_refreshers_never_take_the_same_author(resources: Resources) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.requests import ImportPosts, RefreshAuthorStats
 from models import Run, State
@@ -57,6 +60,15 @@ async def begun(resources: Resources, run_id: UUID) -> None:
             await asyncio.sleep(0.02)
 
 
+async def gone_on(resources: Resources, run_id: UUID, before: int) -> None:
+    async with asyncio.timeout(20):
+        done = before
+        while done == before:
+            await asyncio.sleep(0.02)
+            with suppress(SQLAlchemyError):  # our own connections were cut as well
+                done = (await run_of(resources, run_id)).bytes_done
+
+
 def posts(tmp_path: Path, how_many: int) -> ImportPosts:
     return ImportPosts(url=str(write_jsonl(tmp_path / "posts.jsonl", json_posts(how_many))), site=SITE)
 
@@ -95,6 +107,23 @@ async def test_a_flushed_redis_loses_none_of_many_queued_runs(alone: Resources) 
     async with working(alone):
         runs = [await finished(alone, run_id) for run_id in ids]
     assert {(run.state, run.attempt) for run in runs} == {(State.SUCCEEDED, 1)}
+
+
+async def test_an_import_may_be_cut_off_more_often_than_it_has_tries(
+    alone: Resources, tmp_path: Path
+) -> None:
+    run_id = await alone.client.enqueue(posts(tmp_path, 6_000))
+    cut = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    async with working(alone):
+        await begun(alone, run_id)
+        for _ in range(7):
+            before = (await run_of(alone, run_id)).bytes_done
+            async with alone.database.writing.begin() as session:
+                await session.execute(cut)
+            await gone_on(alone, run_id, before)
+        run = await finished(alone, run_id)
+    assert (run.state, run.failures) == (State.SUCCEEDED, 0)
+    assert run.receipts[0].inserted == run.receipts[0].records_read == 6_000
 
 
 async def test_a_killed_postgresql_is_waited_for_and_the_import_ends_whole(
