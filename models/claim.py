@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import Double, bindparam, case, func, select, tuple_, update
 
 from models.clock import now
-from models.dialect import application_name, dialect_of, insert_or_touch
+from models.dialect import application_name, dialect_of, end_transactions, insert_or_touch
 from models.limit import Limit
-from models.run import Run, State
+from models.run import Run, State, transaction_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -53,6 +53,7 @@ _TAKE = update(_runs).where(_runs.c.id.in_(bindparam("taken", expanding=True))).
 # The ids stand here once more because PostgreSQL would look at every run for a locking subquery alone.
 _TAKE_FREE = update(_runs).where(_claimable[0], Run.id.in_(_FREE)).values(_TAKEN).returning(*_runs.c)
 _READ = select(Run).where(Run.id.in_(bindparam("run_ids", expanding=True))).order_by(Run.run_at)
+_ID_JOB = select(Run.id, Run.job)
 _ALL_HELD = (
     select(Run.id, Run.attempt)
     .where(tuple_(Run.id, Run.attempt).in_(bindparam("pairs", expanding=True)), Run.state == State.RUNNING)
@@ -149,12 +150,15 @@ async def renew_leases(session: AsyncSession, pairs: Collection[Held], lease_sec
 async def take_back_expired(session: AsyncSession, most_crashes: int) -> Sequence[Row[UUID, str]]:
     """Queue again every run whose worker let its lease run out; park it if that happened too often.
 
-    Return the runs' ids and new states.
+    What such a worker has left open ends, with its locks. Return the runs' ids and new states.
     """
     silent = (Run.state == State.RUNNING) & (Run.lease_until < now())
-    expired = (await session.scalars(select(Run.id).where(silent).with_for_update(skip_locked=True))).all()
-    if not expired:
+    names = [transaction_name(job, run_id) for run_id, job in await session.execute(_ID_JOB.where(silent))]
+    if not names:
         return []
+    await end_transactions(session, names)
+    # A row that is still locked, perhaps by such a transaction, is taken back in the next round.
+    expired = (await session.scalars(select(Run.id).where(silent).with_for_update(skip_locked=True))).all()
     parked = Run.crashes + 1 >= most_crashes
     error = f"its worker died {most_crashes} times without committing anything"
     values = {

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
@@ -81,6 +82,20 @@ async def name_transaction(session: AsyncSession, name: str) -> None:
         await session.execute(select(*columns), {"application": name})
 
 
+async def end_transactions(session: AsyncSession, names: Sequence[str]) -> None:
+    """End the connections whose transactions bear one of these names, where the server names them.
+
+    Whoever left such a transaction open is paused, or on a host that is gone: its locks would stay.
+    """
+    if dialect_of(session) != "postgresql":
+        return
+    query = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name IN :names"
+    ).bindparams(bindparam("names", expanding=True))
+    await session.execute(query, {"names": list(names)})
+
+
 class Fault(Enum):
     """What a database error says about trying again."""
 
@@ -99,7 +114,9 @@ AWAY_STATES = ("08", "53300", "57P")
 
 
 def is_away(error: Exception) -> bool:
-    """Tell whether the database could not be reached, or went away under a statement."""
+    """Tell whether the database could not be reached, had no connection left, or went away in a statement."""
+    if isinstance(error, PoolTimeoutError):
+        return True
     if isinstance(error, DBAPIError):
         driver: Any = getattr(error, "driver_exception", None) or error.orig
         # asyncpg's name for a connection that was cut while it was in use.

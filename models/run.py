@@ -98,6 +98,11 @@ class Run(Base):
     receipts: Mapped[list[Receipt]] = relationship(order_by="Receipt.entity", passive_deletes=True)
 
 
+def transaction_name(job: str, run_id: UUID) -> str:
+    """Name the transactions of a run for the server's administrator, and for whoever takes the run over."""
+    return f"headrace {job} {str(run_id)[:8]}"
+
+
 async def retry_runs(session: AsyncSession, which: ColumnElement[bool]) -> int:
     """Queue failed and cancelled runs again, from their checkpoints and with all their tries."""
     statement = update(Run).where(which, Run.state.in_((State.FAILED, State.CANCELLED)))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("headrace.dispatcher")
 
 EVERY_SECONDS = 1.0
+AWAY = (OSError, SQLAlchemyError, RedisError)
 RUNS_AT_ONCE = 1_000
 MOST_CRASHES = 5  # workers that may die on a run before it is parked
 
@@ -56,6 +57,6 @@ async def keep_dispatching(resources: Resources) -> None:
     while True:
         try:
             await dispatch(resources)
-        except (OSError, SQLAlchemyError, RedisError) as error:
+        except AWAY as error:
             log.warning("dispatch.failed", error=type(error).__name__)
         await asyncio.sleep(EVERY_SECONDS)

@@ -18,6 +18,7 @@ from jobs.tracing import attempt_span, end_as
 from models.claim import claim, claim_free, update_held
 from models.clock import now
 from models.database import to_its_end
+from models.run import transaction_name
 from worker.finishing import Finisher
 from worker.leases import Leases
 from worker.outcomes import CutOff, Failed, Interrupted, Lost, Retry, Succeeded
@@ -101,9 +102,10 @@ class Executor:
         job = BY_NAME.get(run.job)
         if job is None:
             return Failed(f"unknown job {run.job!r}; known are {', '.join(BY_NAME)}")
+        timer = asyncio.timeout(job.timeout_seconds)
         try:
             request = job.request.model_validate(run.request)
-            async with asyncio.timeout(job.timeout_seconds), self._leases.kept(run):
+            async with timer, self._leases.kept(run):
                 result = await job.function(context, request)
         except LeaseLostError:
             return Lost()
@@ -111,6 +113,8 @@ class Executor:
             return Interrupted()
         except Exception as error:
             log.debug("attempt.failed", exc_info=error)
+            if isinstance(error, TimeoutError) and not timer.expired():
+                return CutOff("the database did not answer in time")
             return judge(error, job, run.failures)
         return Succeeded(result, tuple(context.follow_ups), tuple(context.parts), context.after_parts)
 
@@ -123,7 +127,7 @@ class Executor:
             checkpoint=run.checkpoint,
             is_part=run.part is not None,
             stopping=self.stopping,
-            application=f"headrace {run.job} {str(run.id)[:8]}",
+            application=transaction_name(run.job, run.id),
         )
 
     async def _finish(self, run: Run, outcome: Outcome, *, has_receipts: bool) -> Outcome:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.dispatcher import dispatch, keep_dispatching
+from worker.dispatcher import AWAY, dispatch, keep_dispatching
 from worker.execution import Executor
 from worker.loop import Loop
 from worker.scheduler import scheduling
@@ -57,7 +57,8 @@ async def working(resources: Resources) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _dispatching(resources: Resources) -> AsyncIterator[None]:
-    await dispatch(resources)  # before a burst looks into Redis, what it forgot must be there
+    with suppress(*AWAY):  # the next round is a second away
+        await dispatch(resources)  # before a burst looks into Redis, what it forgot must be there
     task = asyncio.create_task(keep_dispatching(resources))
     try:
         yield

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from jobs.errors import LeaseLostError
 from jobs.requests import RefreshAuthorStats
@@ -16,7 +16,7 @@ from models import Receipt, Run, State, Tag
 from models.claim import claim, take_back_expired
 from models.clock import now
 from models.due import due_runs
-from models.run import find_runs
+from models.run import find_runs, transaction_name
 from tests.conftest import both_databases
 from tests.factories import run_of, running
 
@@ -147,3 +147,21 @@ async def test_receipts_go_with_their_run(resources: Resources) -> None:
 
 def test_the_states_are_those_of_the_contract() -> None:
     assert [state.value for state in State] == ["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+async def test_what_a_silent_worker_left_open_ends_when_its_run_is_taken_back(resources: Resources) -> None:
+    context = await running(resources)
+    context.application = transaction_name("refresh_author_stats", context.run_id)
+    batch = context.batch()
+    held = await batch.__aenter__()
+    held.session.add(Tag(name="locked"))
+    await held.session.flush()  # and here the worker is paused
+    async with resources.database.writing.begin() as session:
+        await session.execute(update(Run).values(lease_until=now(-1)))
+    async with resources.database.writing.begin() as session:
+        await take_back_expired(session, 5)
+    async with asyncio.timeout(10), resources.database.writing.begin() as session:
+        session.add(Tag(name="locked"))  # would wait for the paused transaction
+        await session.flush()
+    with pytest.raises(DBAPIError):
+        await batch.__aexit__(None, None, None)
