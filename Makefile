@@ -13,7 +13,7 @@ demo: .venv/run  ## embedded services, a sample import, a leaderboard; leaves no
 	@$(PY) -m worker demo
 
 test: .venv/dev  ## the whole suite, on real embedded PostgreSQL and Redis
-	@$(PY) -m pytest -n 2
+	@$(PY) -m pytest -n 3  # on two cores: some tests wait for other processes
 
 test-fast: .venv/dev  ## the suite without the slow tests
 	@$(PY) -m pytest -n 2 -m "not slow"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,8 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs.client import Bell, arq_queue, ring
 from models.claim import take_back_expired
 from models.due import due_runs
+from worker.rounds import over
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Sequence
 
     from arq.connections import ArqRedis
@@ -52,11 +53,10 @@ async def _missing(redis: ArqRedis, bells: Sequence[Bell]) -> list[Bell]:
     return [bell for bell, score in zip(bells, scores, strict=True) if score is None]
 
 
-async def keep_dispatching(resources: Resources) -> None:
+async def keep_dispatching(resources: Resources, stop: asyncio.Event) -> None:
     """Dispatch again and again; a database or Redis that is away is tried again in the next round."""
-    while True:
+    while not await over(stop, EVERY_SECONDS):
         try:
             await dispatch(resources)
         except AWAY as error:
             log.warning("dispatch.failed", error=type(error).__name__)
-        await asyncio.sleep(EVERY_SECONDS)

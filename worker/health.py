@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from worker.resources import ServiceError, check_database
+from worker.rounds import over
 from worker.schema import SchemaError
 
 if TYPE_CHECKING:
@@ -51,11 +52,12 @@ class Health:
         return all(says == OK for says in found.values()), dict(found)
 
 
-async def keep_beating(health: Health) -> None:
+async def keep_beating(health: Health, stop: asyncio.Event) -> None:
     """Say again and again that the loop runs."""
-    while True:
+    seconds = 0.0
+    while not await over(stop, seconds):
         health.beaten_at = time.monotonic()
-        await asyncio.sleep(BEAT_SECONDS)
+        seconds = BEAT_SECONDS
 
 
 async def examine(resources: Resources) -> dict[str, str]:

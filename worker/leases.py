@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.errors import LeaseLostError
 from models.claim import renew_leases, still_held
+from worker.rounds import over
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,7 +75,7 @@ class Leases:
     async def _keep(self, stop: asyncio.Event) -> None:
         renewed_at = time.monotonic()
         every = self.lease_seconds / 3
-        while not await _is_set_within(stop, min(every, LOOK_EVERY_SECONDS)):
+        while not await over(stop, min(every, LOOK_EVERY_SECONDS)):
             due = time.monotonic() - renewed_at >= every
             renewed_at = time.monotonic() if due else renewed_at
             await self._look(renew=due)
@@ -104,10 +105,3 @@ class Leases:
 class _Keeper:
     stop: asyncio.Event
     task: asyncio.Task[None]
-
-
-async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    return event.is_set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from worker.dispatcher import AWAY, dispatch, keep_dispatching
 from worker.execution import Executor
 from worker.loop import Loop
+from worker.rounds import beside
 from worker.scheduler import scheduling
 
 if TYPE_CHECKING:
@@ -59,9 +61,5 @@ async def working(resources: Resources) -> AsyncIterator[None]:
 async def _dispatching(resources: Resources) -> AsyncIterator[None]:
     with suppress(*AWAY):  # the next round is a second away
         await dispatch(resources)  # before a burst looks into Redis, what it forgot must be there
-    task = asyncio.create_task(keep_dispatching(resources))
-    try:
+    async with beside(partial(keep_dispatching, resources)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

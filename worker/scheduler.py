@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,9 +14,11 @@ from models.database import to_its_end
 from models.schedule import begin_schedules, hold_schedule, move_schedule, seen_schedules
 from models.tick import link_tick, take_tick
 from worker.catch_up import due
+from worker.rounds import beside, over
 from worker.schedule import SCHEDULE, Entry, check_schedule, start_run
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator
     from datetime import datetime
     from uuid import UUID
@@ -41,13 +43,9 @@ async def scheduling(resources: Resources, schedule: tuple[Entry, ...] = SCHEDUL
 
     """
     check_schedule(resources.settings, schedule)
-    task = asyncio.create_task(keep_scheduling(resources, schedule))
-    task.add_done_callback(_say_if_it_failed)
-    try:
+    async with beside(partial(keep_scheduling, resources, schedule)) as tasks:
+        tasks[0].add_done_callback(_say_if_it_failed)
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def _say_if_it_failed(task: asyncio.Task[None]) -> None:
@@ -55,10 +53,10 @@ def _say_if_it_failed(task: asyncio.Task[None]) -> None:
         log.error("schedule.ended", exc_info=error)
 
 
-async def keep_scheduling(resources: Resources, schedule: tuple[Entry, ...]) -> None:
+async def keep_scheduling(resources: Resources, schedule: tuple[Entry, ...], stop: asyncio.Event) -> None:
     """Take ticks as they fall due; say once that the database is away, and once that it is back."""
-    away_rounds = 0
-    while True:
+    away_rounds, seconds = 0, 0.0
+    while not await over(stop, seconds):
         try:
             seconds = await take_due(resources, schedule)
         except (OSError, SQLAlchemyError) as error:
@@ -70,7 +68,6 @@ async def keep_scheduling(resources: Resources, schedule: tuple[Entry, ...]) -> 
             if away_rounds:
                 log.info("schedule.resumed", rounds=away_rounds)
             away_rounds = 0
-        await asyncio.sleep(seconds)
 
 
 async def take_due(resources: Resources, schedule: tuple[Entry, ...]) -> float:

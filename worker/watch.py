@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,10 @@ from worker.gauges import PoolGauges, QueueGauges
 from worker.health import CHECK_SECONDS, Health, examine, keep_beating
 from worker.logs import observed
 from worker.metrics import Metrics
+from worker.rounds import beside, over
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from worker.resources import Resources
 
@@ -57,7 +59,8 @@ async def _serving(resources: Resources) -> AsyncIterator[None]:
     PlatformCollector(registry=registry)
     app = application(registry, health)
     with serving(settings.http_host, settings.http_port, app), observed(Metrics(registry)):
-        async with _beside(keep_beating(health), _keep_looking(resources, health, queue)):
+        looking = partial(_keep_looking, resources, health, queue)
+        async with beside(partial(keep_beating, health), looking):
             log.info("http.started", host=settings.http_host, port=settings.http_port)
             yield
 
@@ -71,10 +74,12 @@ async def _trace(resources: Resources, stack: AsyncExitStack) -> None:
         await stack.enter_async_context(otel.tracing(resources.database))
 
 
-async def _keep_looking(resources: Resources, health: Health, queue: QueueGauges) -> None:
+async def _keep_looking(
+    resources: Resources, health: Health, queue: QueueGauges, stop: asyncio.Event
+) -> None:
     """Look at services and queue again and again, one after the other: both take the same connection."""
-    count_at = 0.0
-    while True:
+    count_at = seconds = 0.0
+    while not await over(stop, seconds):
         found = await examine(resources)
         health.checked = (began := time.monotonic()), found
         if began >= count_at:
@@ -82,7 +87,7 @@ async def _keep_looking(resources: Resources, health: Health, queue: QueueGauges
             queue.show(depths)
             # A long queue takes long to count, and every worker counts it.
             count_at = began + (time.monotonic() - began) / COUNTING_SHARE if depths is not None else began
-        await asyncio.sleep(EVERY_SECONDS)
+        seconds = EVERY_SECONDS
 
 
 async def _depths(resources: Resources) -> Sequence[Depth] | None:
@@ -91,14 +96,3 @@ async def _depths(resources: Resources) -> Sequence[Depth] | None:
             return await queue_depth(session)
     except (OSError, SQLAlchemyError):
         return None  # said by readiness, with the reason
-
-
-@asynccontextmanager
-async def _beside(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import CommandLine
     from worker.resources import Resources
 
-POSTS, USERS = 50_000, 4_000
+POSTS, USERS = 20_000, 2_000
 OWN = ("author_id", "computed_at")  # the database's own, different in each
 
 
@@ -65,7 +65,7 @@ async def until_finished(resources: Resources, run_id: UUID) -> None:
 async def test_kill_9_in_the_middle_of_an_import_changes_nothing_in_the_end(
     resources: Resources, headrace: CommandLine, tmp_path: Path, backend: str
 ) -> None:
-    posts = POSTS if backend == "postgresql" else POSTS // 5
+    posts = POSTS if backend == "postgresql" else POSTS // 4
     write_sample(tmp_path / "dump", users=USERS, posts=posts, seed=7, dirty=True)
     calm = headrace("import", tmp_path / "dump", "--site", "calm", "--wait", "--with-worker", "--json").json
 

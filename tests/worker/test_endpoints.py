@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ from worker import endpoints
 from worker.endpoints import MOST_CONNECTIONS, application, serving
 from worker.health import BEAT_SECONDS, OK, RECENT_SECONDS, Health, keep_beating
 from worker.resources import ServiceError
+from worker.rounds import beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,15 +84,14 @@ def test_readiness_is_what_was_found_last_and_not_long_ago(port: int, health: He
 
 
 async def test_a_blocked_loop_is_not_live_until_it_goes_on(port: int, health: Health) -> None:
-    beating = asyncio.create_task(keep_beating(health))
-    await asyncio.to_thread(until, port, "/livez", 200)
-    answers: list[int] = []
-    asking = threading.Thread(target=lambda: answers.append(until(port, "/livez", 503).status))
-    asking.start()
-    asking.join()  # this blocks the loop, and the port answers all the same
-    assert answers == [503]
-    await asyncio.to_thread(until, port, "/livez", 200)
-    beating.cancel()
+    async with beside(partial(keep_beating, health)):
+        await asyncio.to_thread(until, port, "/livez", 200)
+        answers: list[int] = []
+        asking = threading.Thread(target=lambda: answers.append(until(port, "/livez", 503).status))
+        asking.start()
+        asking.join()  # this blocks the loop, and the port answers all the same
+        assert answers == [503]
+        await asyncio.to_thread(until, port, "/livez", 200)
 
 
 def test_slow_and_silent_clients_block_nobody(port: int) -> None:
