@@ -12,6 +12,7 @@ import structlog
 
 from jobs.errors import LeaseLostError, StoppingError
 from models.claim import is_held, update_held
+from models.clock import now
 from models.dialect import name_transaction
 from models.receipt import COUNTS, Receipt
 
@@ -53,6 +54,8 @@ class JobContext:
     attempt: int
     database: Database
     batch_size: int = 1_000
+    lease_seconds: float = 15.0
+    """How long a committed batch, as a sign of life, lets the attempt keep its run."""
     checkpoint: dict[str, Any] | None = None
     is_part: bool = False
     """Whether the run is one of those that another run was split into."""
@@ -119,7 +122,8 @@ class JobContext:
             "bytes_done": batch.bytes_done,
             "bytes_total": batch.bytes_total,
         }
-        values = {"crashes": 0} | {name: value for name, value in progress.items() if value is not None}
+        made = {name: value for name, value in progress.items() if value is not None}
+        values = {"crashes": 0, "lease_until": now(self.lease_seconds)} | made
         if not await update_held(batch.session, self.run_id, self.attempt, values):
             raise LeaseLostError
 

@@ -140,7 +140,8 @@ async def still_held(session: AsyncSession, pairs: Collection[Held], *, lock: bo
 async def renew_leases(session: AsyncSession, pairs: Collection[Held], lease_seconds: float) -> None:
     """Let the attempts that still hold their runs keep them for another while.
 
-    Locked rows are left for the next time: to wait for one while holding others could be a deadlock.
+    Locked rows are left alone: to wait for one while holding others could be a deadlock. Whoever has the lock
+    is committing a batch or an end of the run, and a batch renews the lease itself.
     """
     rows = await session.execute(_ALL_HELD.with_for_update(skip_locked=True), {"pairs": list(pairs)})
     run_ids = [run_id for run_id, _ in rows]

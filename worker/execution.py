@@ -124,6 +124,7 @@ class Executor:
             attempt=run.attempt,
             database=self.resources.database,
             batch_size=self.resources.settings.batch_size,
+            lease_seconds=self.resources.settings.lease_seconds,
             checkpoint=run.checkpoint,
             is_part=run.part is not None,
             stopping=self.stopping,

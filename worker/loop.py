@@ -44,7 +44,8 @@ class Loop:
 
     async def main(self) -> None:
         """Work until told to stop or, in a burst, until no run is left; then let the running end."""
-        listening = asyncio.create_task(self._listen())
+        over = asyncio.Event()
+        listening = asyncio.create_task(self._listen(over))
         try:
             while not self._stopping.is_set():
                 self._work.clear()
@@ -53,6 +54,7 @@ class Loop:
                     break
                 await self._wait_for_work()
         finally:
+            over.set()  # the Redis client may take a cancellation for a timeout of its own
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
         await self._let_running_end()
@@ -82,9 +84,9 @@ class Loop:
             for worker in self.workers:
                 worker.wanted = True
 
-    async def _listen(self) -> None:
+    async def _listen(self, over: asyncio.Event) -> None:
         """Wait at the bells of the queues that have room; a bell that we cannot answer is for others."""
-        while True:
+        while not over.is_set():
             self._room.clear()
             bells = {bell_of(worker.queue_name): worker for worker in self.workers if worker.has_room}
             if not bells:

@@ -53,7 +53,7 @@ class Extent:
     most_pause_seconds: float
 
 
-EXTENT = Extent(20_000, 300_000, 25, 2.0, 200, 0.5) if FULL else Extent(200, 3_000, 10, 1.0, 12, 0.0)
+EXTENT = Extent(20_000, 300_000, 25, 2.0, 200, 0.5) if FULL else Extent(200, 4_000, 5, 1.0, 12, 0.0)
 
 
 @pytest.mark.chaos

@@ -35,10 +35,12 @@ log = structlog.get_logger("headrace.tests")
 def registry(settings: Settings) -> Iterator[CollectorRegistry]:
     """What is counted while logs say errors only."""
     registry, handlers, level = CollectorRegistry(), logging.root.handlers[:], logging.root.level
+    before = structlog.get_config()
+    structlog.reset_defaults()  # as a worker finds it
     configure_logs(settings, level="error")
     with observed(Metrics(registry)):
         yield registry
-    structlog.reset_defaults()
+    structlog.configure(**before)
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
 
