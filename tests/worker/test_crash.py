@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.conftest import CommandLine
     from worker.resources import Resources
 
-POSTS, USERS = 20_000, 2_000
+POSTS, USERS = 12_000, 2_000
 OWN = ("author_id", "computed_at")  # the database's own, different in each
 
 
