@@ -125,7 +125,8 @@ async def most_connections(engine: AsyncEngine) -> int | None:
 
 def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
     backend = async_url(url).get_backend_name()
-    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30}
+    # Last in, first out: connections that are in use stay warm, and the others may rest.
+    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30, "pool_use_lifo": True}
     if backend == "postgresql":
         # A just-in-time compile costs more than any of our statements runs.
         settings = {

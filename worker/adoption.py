@@ -29,21 +29,21 @@ NOT_JSON = "the message is not JSON as arq writes it; enqueue with a JSON job_se
 MOST_BYTES_KEPT = 65_536
 
 
-def run_id_of(name: str) -> UUID:
+def run_id_of(name: bytes) -> UUID:
     """Give the run of a message: its own id if that is a UUID, as ours and arq's own are."""
     try:
-        return UUID(name)
+        return UUID(name.decode())
     except ValueError:
-        return uuid5(NAMESPACE_URL, f"arq:{name}")
+        return uuid5(NAMESPACE_URL, f"arq:{name.decode('latin-1')}")
 
 
-async def adopt(database: Database, redis: ArqRedis, names: Sequence[str]) -> list[Bell]:
+async def adopt(database: Database, redis: ArqRedis, names: Sequence[bytes]) -> list[Bell]:
     """Write the runs of messages that the ledger does not know, once however often they are delivered.
 
     A message that cannot be understood becomes a failed run with what it held. Return the bells to ring
     for the others.
     """
-    messages = await redis.mget([job_key_prefix + name for name in names])
+    messages = await redis.mget([job_key_prefix.encode() + name for name in names])
     rows, dead = [], {}
     for name, message in zip(names, messages, strict=True):
         if message is None and _is_ours(name):
@@ -62,9 +62,9 @@ async def adopt(database: Database, redis: ArqRedis, names: Sequence[str]) -> li
     return [Bell(row["id"], row["queue"]) for row in rows if row["id"] not in dead]
 
 
-def _is_ours(name: str) -> bool:
+def _is_ours(name: bytes) -> bool:
     """Tell a bell whose run is gone by now; arq's own ids are written without dashes."""
-    return str(run_id_of(name)) == name
+    return str(run_id_of(name)).encode() == name
 
 
 def _read(message: bytes | None) -> tuple[dict[str, Any], str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import arq
@@ -58,9 +59,10 @@ class Worker(arq.Worker):
         )
         self.queue = queue
         self.executor = executor
-        self.wanted = True
-        """Whether there may be something to do: a bell has rung, a run has ended, the poll is due."""
+        self._wanted = True  # a bell has rung, or a run has made room
+        self._polled_at = 0.0
         self._rung: list[bytes] = []
+        self._occupied: set[UUID] = set()
         self._tell_ended = ended
         self._database_away_until = 0.0
 
@@ -69,24 +71,30 @@ class Worker(arq.Worker):
         """Whether another run can start."""
         return self.job_counter < self.max_jobs
 
+    @property
+    def is_due(self) -> bool:
+        """Whether there may be something to do."""
+        return self._wanted or self.loop.time() - self._polled_at >= POLL_SECONDS
+
     async def poll(self) -> None:
         """Do what arq does between two sleeps: read the queue, start what there is room for, show health.
 
         An idle worker first takes the runs that it was rung for, without a look into the queue.
         """
-        self.wanted, rung, self._rung = False, self._rung, []
+        self._wanted, self._polled_at = False, self.loop.time()
+        rung, self._rung = self._rung, []
         if rung and not self.job_counter:
             await self.start_jobs(rung)
         await self._poll_iteration()
 
     def ring(self, name: bytes) -> None:
         """Hear the bell of a run."""
-        self.wanted = True
+        self._wanted = True
         self._rung.append(name)
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Claim the runs of the first messages that there is room for, start them, delete the messages."""
-        names = [job_id.decode() for job_id in job_ids[: self.max_jobs - self.job_counter]]
+        names = job_ids[: self.max_jobs - self.job_counter]
         if not names or self.loop.time() < self._database_away_until:
             return
         try:
@@ -96,7 +104,7 @@ class Worker(arq.Worker):
             log.error("database.away", error=type(error).__name__)  # noqa: TRY400 - no traceback
             self._database_away_until = self.loop.time() + DATABASE_AWAY_SECONDS
 
-    async def _take(self, names: dict[UUID, str]) -> None:
+    async def _take(self, names: dict[UUID, bytes]) -> None:
         rest = names.keys() - await self._take_free(names)
         strangers = [names[run_id] for run_id in (rest - await self._take_limited(rest) if rest else ())]
         database = self.executor.resources.database
@@ -123,13 +131,14 @@ class Worker(arq.Worker):
 
     def _start(self, run: Run) -> None:
         self.job_counter += 1
+        self._occupied.add(run.id)
         task = self.tasks[str(run.id)] = self.loop.create_task(self.perform(run))
         task.add_done_callback(lambda _: None if self.job_counter else self._tell_ended())
 
     async def perform(self, run: Run) -> None:
         """Carry out a run; whatever happens to it, the worker goes on."""
         try:
-            await self.executor.perform(run, worked=self._make_room)
+            await self.executor.perform(run, worked=partial(self._make_room, run.id))
             self.jobs_complete += 1
         except asyncio.CancelledError:
             self.jobs_retried += 1  # told twice to stop; its lease runs out
@@ -140,19 +149,23 @@ class Worker(arq.Worker):
         except Exception:
             self.jobs_failed += 1
             log.exception("worker.bug", run_id=str(run.id))
+        finally:
+            self._make_room(run.id)
 
-    def _make_room(self) -> None:
+    def _make_room(self, run_id: UUID) -> None:
         """Let the next run start while the end of this one is being written down."""
-        self.job_counter -= 1
-        self.wanted = True
-        self._tell_ended()
+        if run_id in self._occupied:
+            self._occupied.remove(run_id)
+            self.job_counter -= 1
+            self._wanted = True
+            self._tell_ended()
 
-    async def _forget(self, names: Sequence[str], strangers: Sequence[str]) -> None:
+    async def _forget(self, names: Sequence[bytes], strangers: Sequence[bytes]) -> None:
         """Delete ids from the queue, and the messages of those that were not ours."""
         async with self.pool.pipeline(transaction=False) as pipe:
             pipe.zrem(self.queue_name, *names)
             if strangers:
-                pipe.delete(*(job_key_prefix + name for name in strangers))
+                pipe.delete(*(job_key_prefix.encode() + name for name in strangers))
             await pipe.execute()
 
     def interrupt(self) -> None:

@@ -63,7 +63,7 @@ class Loop:
         """Poll each queue; say once that Redis is away, and once that it is back."""
         try:
             for worker in self.workers:
-                if worker.wanted:
+                if worker.is_due:
                     await worker.poll()
         except (RedisError, OSError) as error:
             if not self._away_rounds:
@@ -77,12 +77,9 @@ class Loop:
     async def _wait_for_work(self) -> None:
         """Sleep until a bell rings, a run ends or the poll is due; longer while Redis is away."""
         seconds = min(POLL_SECONDS * (1 + self._away_rounds), LONGEST_AWAY_SECONDS)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._work.wait()
-        except TimeoutError:
-            for worker in self.workers:
-                worker.wanted = True
 
     async def _listen(self, over: asyncio.Event) -> None:
         """Wait at the bells of the queues that have room; a bell that we cannot answer is for others."""

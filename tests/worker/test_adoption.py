@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from worker.resources import Resources
 
 
-async def deliver(resources: Resources, message: bytes | None, name: str | None = None) -> UUID:
+async def deliver(resources: Resources, message: bytes | None, name: bytes | None = None) -> UUID:
     """Put a message into the queue as another service would."""
     redis: ArqRedis | None = resources.redis
     assert redis is not None
-    name = name or uuid4().hex  # as arq names its messages
+    name = name or uuid4().hex.encode()  # as arq names its messages
+    key = job_key_prefix.encode() + name
     if message is not None:
-        await redis.set(job_key_prefix + name, message)
+        await redis.set(key, message)
     await redis.zadd(resources.settings.queue, {name: 1})
     await run_worker(resources, burst=True)
     assert await redis.zcard(resources.settings.queue) == 0
-    assert await redis.exists(job_key_prefix + name) == 0
+    assert await redis.exists(key) == 0
     async with resources.database.reading() as session:
         return (await session.scalars(select(Run.id))).one()
 
@@ -65,6 +66,12 @@ async def test_a_message_that_cannot_be_carried_out_becomes_a_dead_letter(
     assert run.finished_at is not None
 
 
+async def test_an_id_that_is_no_text_stops_no_worker(resources: Resources) -> None:
+    message = b'{"t":1,"f":"refresh_author_stats","a":[],"k":{},"et":1}'
+    run = await run_in(resources, await deliver(resources, message, name=b"\xff\xfe\x00"))
+    assert run.state == State.SUCCEEDED
+
+
 async def test_a_dead_letter_keeps_what_the_message_held(resources: Resources) -> None:
     run = await run_in(resources, await deliver(resources, PICKLED))
     assert run.request["raw"].encode("latin-1") == PICKLED
@@ -73,7 +80,7 @@ async def test_a_dead_letter_keeps_what_the_message_held(resources: Resources) -
 async def test_dead_letters_are_listed_whatever_the_way_they_died(
     resources: Resources, headrace: CommandLine
 ) -> None:
-    run_id = await deliver(resources, b"not json", name="nightly")
+    run_id = await deliver(resources, b"not json", name=b"nightly")
     listed = headrace("runs", "--state", "failed", "--json")
     assert [run["run_id"] for run in listed.json] == [str(run_id)]
     assert headrace("retry", run_id).code == 0  # it fails again, with the reason
