@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqlalchemy import Double, bindparam, case, func, select, tuple_, update
 
@@ -13,13 +13,32 @@ from models.limit import Limit
 from models.run import Run, State, transaction_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from sqlalchemy import BindParameter, ColumnElement, Row, Table
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
     Held = tuple[UUID, int]  # a run and the attempt that holds it
+
+
+class Claim(NamedTuple):
+    """A run that was taken, as an attempt at it needs to know it."""
+
+    id: UUID
+    job: str
+    request: dict[str, Any]
+    queue: str
+    attempt: int
+    failures: int
+    checkpoint: dict[str, Any] | None
+    parent_id: UUID | None
+    part: int | None
+    limit_key: str | None
+    traceparent: str | None
+    run_at: datetime
+    started_at: datetime
 
 
 def held(run_id: UUID | BindParameter[UUID], attempt: int | BindParameter[int]) -> ColumnElement[bool]:
@@ -49,10 +68,11 @@ _CLAIMABLE = (
     .with_for_update(skip_locked=True)
 )
 _runs = cast("Table", Run.__table__)
+_needed = [_runs.c[name] for name in Claim._fields]
 _TAKE = update(_runs).where(_runs.c.id.in_(bindparam("taken", expanding=True))).values(_TAKEN)
 # The ids stand here once more because PostgreSQL would look at every run for a locking subquery alone.
-_TAKE_FREE = update(_runs).where(_claimable[0], Run.id.in_(_FREE)).values(_TAKEN).returning(*_runs.c)
-_READ = select(Run).where(Run.id.in_(bindparam("run_ids", expanding=True))).order_by(Run.run_at)
+_TAKE_FREE = update(_runs).where(_claimable[0], Run.id.in_(_FREE)).values(_TAKEN).returning(*_needed)
+_READ = select(*_needed).where(_runs.c.id.in_(bindparam("run_ids", expanding=True)))
 _ID_JOB = select(Run.id, Run.job)
 _ALL_HELD = (
     select(Run.id, Run.attempt)
@@ -65,11 +85,11 @@ _IS_HELD_BY_NAME = {"postgresql": _IS_HELD.add_columns(*application_name("postgr
 
 async def claim(
     session: AsyncSession, run_ids: Collection[UUID], worker: str, lease_seconds: float
-) -> list[Run]:
+) -> list[Claim]:
     """Take those of the runs that are queued, due and within their limits; each is won by one worker.
 
     A row that somebody else has locked is left alone: it is being taken, or an asker's transaction that
-    relies on it is not committed yet. The runs given back belong to no session.
+    relies on it is not committed yet.
     """
     found = (await session.execute(_CLAIMABLE, {"run_ids": list(run_ids)})).all()
     taken = await _within_limits(session, [(run_id, key, number) for run_id, key, number in found])
@@ -77,15 +97,12 @@ async def claim(
         return []
     taker = {"taken": taken, "taker": worker, "lease_seconds": lease_seconds}
     await session.execute(_TAKE, taker)
-    runs = (await session.scalars(_READ, {"run_ids": taken})).all()
-    for run in runs:
-        session.expunge(run)
-    return list(runs)
+    return _claims(await session.execute(_READ, {"run_ids": taken}))
 
 
 async def claim_free(
     connection: AsyncConnection, run_ids: Collection[UUID], worker: str, lease_seconds: float
-) -> list[Run]:
+) -> list[Claim]:
     """Take those of the runs that have no limit, like `claim`, with a single statement.
 
     A database that cannot give back what it has updated takes none.
@@ -93,8 +110,11 @@ async def claim_free(
     if not connection.dialect.update_returning:
         return []
     taker = {"run_ids": list(run_ids), "taker": worker, "lease_seconds": lease_seconds}
-    rows = await connection.execute(_TAKE_FREE, taker)
-    return sorted((Run(**row) for row in rows.mappings()), key=lambda run: run.run_at)
+    return _claims(await connection.execute(_TAKE_FREE, taker))
+
+
+def _claims(rows: Iterable[Row[*tuple[Any, ...]]]) -> list[Claim]:
+    return sorted((Claim(*row) for row in rows), key=lambda claim: claim.run_at)
 
 
 async def _within_limits(

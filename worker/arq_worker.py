@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from arq.typing import WorkerCoroutine
 
-    from models.run import Run
+    from models.claim import Claim
     from worker.execution import Executor
 
 log = structlog.get_logger("headrace.worker")
@@ -129,13 +129,13 @@ class Worker(arq.Worker):
             self._start(run)
         return known
 
-    def _start(self, run: Run) -> None:
+    def _start(self, run: Claim) -> None:
         self.job_counter += 1
         self._occupied.add(run.id)
         task = self.tasks[str(run.id)] = self.loop.create_task(self.perform(run))
         task.add_done_callback(lambda _: None if self.job_counter else self._tell_ended())
 
-    async def perform(self, run: Run) -> None:
+    async def perform(self, run: Claim) -> None:
         """Carry out a run; whatever happens to it, the worker goes on."""
         try:
             await self.executor.perform(run, worked=partial(self._make_room, run.id))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from models.run import Run
+    from models.claim import Claim
     from worker.outcomes import Outcome
     from worker.resources import Resources
 
@@ -63,17 +63,17 @@ class Executor:
             runs = await self.claim(session, [run_id])
         return await self.perform(runs[0]) if runs else None
 
-    async def claim(self, session: AsyncSession, run_ids: Collection[UUID]) -> list[Run]:
+    async def claim(self, session: AsyncSession, run_ids: Collection[UUID]) -> list[Claim]:
         """Take runs for this process: those of them that are queued, due and within their limits."""
         return await claim(session, run_ids, self.worker, self.resources.settings.lease_seconds)
 
-    async def claim_free(self, run_ids: Collection[UUID]) -> list[Run]:
+    async def claim_free(self, run_ids: Collection[UUID]) -> list[Claim]:
         """Take those of the runs that no limit concerns, with a single statement."""
         async with self.resources.database.statement() as connection:
             lease_seconds = self.resources.settings.lease_seconds
             return await claim_free(connection, run_ids, self.worker, lease_seconds)
 
-    async def perform(self, run: Run, *, worked: Callable[[], None] = lambda: None) -> Outcome:
+    async def perform(self, run: Claim, *, worked: Callable[[], None] = lambda: None) -> Outcome:
         """Make the attempt that was claimed, and write down how it ended; in between, call `worked`."""
         with (
             structlog.contextvars.bound_contextvars(
@@ -85,7 +85,7 @@ class Executor:
             end_as(span, type(outcome).__name__.lower(), failed=isinstance(outcome, Failed | Retry | CutOff))
         return outcome
 
-    async def _timed(self, run: Run, worked: Callable[[], None]) -> Outcome:
+    async def _timed(self, run: Claim, worked: Callable[[], None]) -> Outcome:
         """Make the attempt; its first event says how long the run waited, its last how long it took."""
         log.info("run.started", **_waited(run))
         began = time.monotonic()
@@ -98,7 +98,7 @@ class Executor:
         with structlog.contextvars.bound_contextvars(seconds=round(time.monotonic() - began, 3)):
             return await to_its_end(self._finish(run, outcome, has_receipts=has_receipts))
 
-    async def _attempt(self, run: Run, context: JobContext) -> Outcome:
+    async def _attempt(self, run: Claim, context: JobContext) -> Outcome:
         job = BY_NAME.get(run.job)
         if job is None:
             return Failed(f"unknown job {run.job!r}; known are {', '.join(BY_NAME)}")
@@ -118,7 +118,7 @@ class Executor:
             return judge(error, job, run.failures)
         return Succeeded(result, tuple(context.follow_ups), tuple(context.parts), context.after_parts)
 
-    def _context_of(self, run: Run) -> JobContext:
+    def _context_of(self, run: Claim) -> JobContext:
         return JobContext(
             run_id=run.id,
             attempt=run.attempt,
@@ -131,7 +131,7 @@ class Executor:
             application=transaction_name(run.job, run.id),
         )
 
-    async def _finish(self, run: Run, outcome: Outcome, *, has_receipts: bool) -> Outcome:
+    async def _finish(self, run: Claim, outcome: Outcome, *, has_receipts: bool) -> Outcome:
         if isinstance(outcome, CutOff):
             return await self._let_go(run, outcome)
         totals = None
@@ -143,7 +143,7 @@ class Executor:
         _log_outcome(outcome, totals)
         return outcome
 
-    async def _let_go(self, run: Run, outcome: CutOff) -> Outcome:
+    async def _let_go(self, run: Claim, outcome: CutOff) -> Outcome:
         """Let the lease end now: taking back counts how often that happens without progress, and parks."""
         values = {"lease_until": now(), "error": outcome.error}
         async with self.resources.database.writing.begin() as session:
@@ -155,14 +155,14 @@ class Executor:
         return outcome
 
 
-def _waited(run: Run) -> dict[str, float]:
+def _waited(run: Claim) -> dict[str, float]:
     """Say how long a run was due before its first attempt, by the database's clock."""
-    if run.attempt != 1 or run.started_at is None:
+    if run.attempt != 1:
         return {}
     return {"waited_seconds": round(max((run.started_at - run.run_at).total_seconds(), 0.0), 3)}
 
 
-def _span_attributes(run: Run) -> dict[str, str | int]:
+def _span_attributes(run: Claim) -> dict[str, str | int]:
     return {"headrace.run_id": str(run.id), "headrace.attempt": run.attempt}
 
 

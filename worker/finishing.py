@@ -14,12 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs.client import Bell, ring, row_of
 from jobs.registry import BY_NAME
 from jobs.tracing import in_trace, traceparent
-from models.claim import still_held
+from models.claim import Claim, still_held
 from models.due import due_within_limits
 from models.family import count_part
 from models.finish import Ending, finish
 from models.receipt import receipt_totals
-from models.run import Run, State
+from models.run import State
 from worker.outcomes import Failed, Interrupted, Retry, Succeeded
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ MOST_AT_ONCE = 100
 class _Attempt:
     """An attempt that has ended; `written` gets the totals of the run's receipts, or None if it was lost."""
 
-    run: Run
+    run: Claim
     outcome: Ended
     has_receipts: bool
     trace: str | None = field(default_factory=traceparent)
@@ -55,7 +55,7 @@ class Finisher:
         self._waiting: list[_Attempt] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def finish(self, run: Run, outcome: Ended, *, has_receipts: bool) -> Counter[str] | None:
+    async def finish(self, run: Claim, outcome: Ended, *, has_receipts: bool) -> Counter[str] | None:
         """Write down how an attempt ended and what follows; None if the run was lost meanwhile.
 
         Return the totals of the run's receipts.
@@ -105,7 +105,7 @@ class Finisher:
             attempt.written.set_result(totals.get(attempt.run.id, Counter()) if attempt in held else None)
         return held
 
-    async def _go_on(self, session: AsyncSession, run: Run, outcome: Succeeded) -> None:
+    async def _go_on(self, session: AsyncSession, run: Claim, outcome: Succeeded) -> None:
         """Ask for what follows a success, in the transaction that makes it one."""
         client = self._resources.client
         for request in outcome.follow_ups:
@@ -137,7 +137,7 @@ class Finisher:
             await ring(redis, bells)
 
 
-def _ending(run: Run, outcome: Ended) -> Ending:
+def _ending(run: Claim, outcome: Ended) -> Ending:
     match outcome:
         case Succeeded(result, parts=parts, after_parts=then):
             follow_up = {"job": then.job, "request": then.model_dump(mode="json")} if then and parts else None

@@ -19,9 +19,8 @@ from worker.rounds import over
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from models.claim import Held
+    from models.claim import Claim, Held
     from models.database import Database
-    from models.run import Run
 
 log = structlog.get_logger("headrace.worker")
 
@@ -39,7 +38,7 @@ class Leases:
     _keeper: _Keeper | None = None
 
     @asynccontextmanager
-    async def kept(self, run: Run) -> AsyncIterator[None]:
+    async def kept(self, run: Claim) -> AsyncIterator[None]:
         """Renew the lease of a run beside the block; cancel the block once the run is somebody else's.
 
         Raises:

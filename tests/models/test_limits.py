@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from jobs.registry import BY_NAME
 from jobs.requests import ExportRows, ImportDump, PruneHistory, RefreshAuthorStats
 from models import Limit, Run, State
-from models.claim import claim, take_back_expired
+from models.claim import Claim, claim, take_back_expired
 from models.clock import now
 from models.due import due_runs
 from tests.conftest import both_databases
@@ -33,7 +33,7 @@ def dump(site: str) -> ImportDump:
     return ImportDump(urls=("/nowhere",), site=site)
 
 
-async def take(resources: Resources, *run_ids: UUID) -> list[Run]:
+async def take(resources: Resources, *run_ids: UUID) -> list[Claim]:
     async with resources.database.writing.begin() as session:
         return await claim(session, run_ids, "tests", 60)
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from jobs.errors import LeaseLostError
 from jobs.requests import RefreshAuthorStats
 from models import Receipt, Run, State, Tag
-from models.claim import claim, take_back_expired
+from models.claim import Claim, claim, take_back_expired
 from models.clock import now
 from models.due import due_runs
 from models.run import find_runs, transaction_name
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 async def test_only_one_of_many_workers_claims_a_run(resources: Resources) -> None:
     run_id = await resources.client.enqueue(RefreshAuthorStats())
 
-    async def take(worker: str) -> Run | None:
+    async def take(worker: str) -> Claim | None:
         async with resources.database.writing.begin() as session:
             return next(iter(await claim(session, [run_id], worker, 60)), None)
 
