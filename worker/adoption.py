@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -74,7 +75,10 @@ def _read(message: bytes | None) -> tuple[dict[str, Any], str | None]:
     try:
         content = from_json(message)
         job, positional, fields = str(content["f"]), content["a"], dict(content["k"])
+        json.dumps(content, allow_nan=False)  # no database would take NaN, which Python reads as JSON
     except (ValueError, TypeError, KeyError, RecursionError):
+        job, positional, fields = "", (), {}
+    if not job or not job.isprintable():
         return _row(UNREADABLE, {"raw": message[:MOST_BYTES_KEPT].decode("latin-1")}), NOT_JSON
     return _row(job, fields | ({"positional": positional} if positional else {})), None
 

@@ -9,7 +9,7 @@ from jobs.errors import JobError
 from models.family import cancel_runs
 from models.run import FINISHED, Run, State
 from worker.execution import Executor
-from worker.outcomes import Failed, Interrupted, Retry, Succeeded
+from worker.outcomes import CutOff, Failed, Interrupted, Retry, Succeeded
 from worker.resources import open_resources
 
 if TYPE_CHECKING:
@@ -33,10 +33,13 @@ async def carry_out(settings: Settings, request: Request) -> dict[str, Any]:
     async with open_resources(settings) as resources:
         executor = Executor(resources)
         run_id, outcome = await _begin(executor, request)
-        while isinstance(outcome, Retry | None):
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
-            # None until it is due, unless a worker was quicker then.
-            outcome = await executor.execute(run_id) or await _ended_elsewhere(resources, run_id)
+        try:
+            while isinstance(outcome, Retry | None):
+                await asyncio.sleep(LOOK_EVERY_SECONDS)
+                # None until it is due and within its limit, unless a worker was quicker then.
+                outcome = await executor.execute(run_id) or await _ended_elsewhere(resources, run_id)
+        except asyncio.CancelledError:
+            outcome = Interrupted()
         if isinstance(outcome, Interrupted):
             async with resources.database.writing.begin() as session:
                 await cancel_runs(session, [run_id])
@@ -44,7 +47,7 @@ async def carry_out(settings: Settings, request: Request) -> dict[str, Any]:
     match outcome:
         case Succeeded(result):
             return result or {}
-        case Failed(error):
+        case Failed(error) | CutOff(error):
             raise JobError(error)
         case _:
             raise JobError(f"run {run_id} was cancelled, or taken over by a worker")

@@ -50,6 +50,9 @@ LETTERS: list[tuple[Any, str, str]] = [
     (PICKLED, "unreadable", "the message is not JSON"),
     (b"[1, 2]", "unreadable", "the message is not JSON"),
     (b'{"f": 1, "a": [], "k": [1]}', "unreadable", "the message is not JSON"),
+    (b'{"t":1,"f":"import_posts","a":[],"k":{"size":NaN},"et":1}', "unreadable", "the message is not JSON"),
+    (b'{"t":1,"f":"import\\u0000posts","a":[],"k":{},"et":1}', "unreadable", "the message is not JSON"),
+    (b'{"t":1,"f":"\\ud800","a":[],"k":{},"et":1}', "unreadable", "the message is not JSON"),
     (b"\xff\xfe" * 100_000, "unreadable", "the message is not JSON"),
     (None, "unreadable", "the message expired in Redis"),
 ]

@@ -13,6 +13,7 @@ from jobs.errors import InputError, JobError
 from jobs.registry import BY_NAME
 from jobs.requests import RefreshAuthorStats
 from models import Run, State
+from models.claim import claim
 from worker import execution
 from worker.here import carry_out
 
@@ -63,3 +64,19 @@ async def test_an_interrupted_command_cancels_its_run_so_that_no_worker_does_it_
     with pytest.raises(asyncio.CancelledError):
         await command
     assert await states(resources) == [State.CANCELLED]
+
+
+async def test_one_that_waits_for_its_place_is_cancelled_too(resources: Resources) -> None:
+    asked = RefreshAuthorStats()
+    [first] = await resources.client.enqueue_many([asked])
+    async with resources.database.writing.begin() as session:
+        await claim(session, [first], "tests", 60)
+    command = asyncio.create_task(carry_out(resources.settings, asked))
+    async with asyncio.timeout(20):
+        while len(await states(resources)) < 2:
+            await asyncio.sleep(0.02)
+    await asyncio.sleep(0.5)  # it looks again for its place meanwhile
+    command.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await command
+    assert sorted(await states(resources)) == [State.CANCELLED, State.RUNNING]

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobs.requests import PruneHistory, RebuildAuthorStats
+from models.claim import claim
+from tests.conftest import both_databases
+from tests.factories import post, store, user
 from worker.catch_up import CatchUp
-from worker.schedule import SCHEDULE, Entry, ScheduleError, check_schedule
+from worker.schedule import SCHEDULE, Entry, ScheduleError, check_schedule, start_run
 from worker.settings import Settings, SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from worker.resources import Resources
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 NAMES = ["refresh-stats", "rebuild-stats", "prune-history"]
@@ -62,3 +70,21 @@ def test_an_unknown_zone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADRACE_TIME_ZONE", "Mars/Olympus")
     with pytest.raises(SettingsError, match="HEADRACE_TIME_ZONE: unknown time zone 'Mars/Olympus'"):
         read_settings()
+
+
+@both_databases
+async def test_a_run_that_still_waits_serves_the_ticks_that_come_meanwhile(resources: Resources) -> None:
+    async def tick() -> UUID | None:
+        async with resources.database.writing.begin() as session:
+            return await start_run(resources, session, SCHEDULE[0])
+
+    assert await tick() is None  # nothing is stale
+    await store(resources.database, user(1), post("a", 1))
+    first = await tick()
+    assert first is not None
+    assert await tick() == first
+    async with resources.database.writing.begin() as session:
+        assert len(await claim(session, [first], "tests", 60)) == 1
+    second = await tick()
+    assert second not in {None, first}
+    assert await tick() == second
