@@ -61,18 +61,18 @@ class Loop:
 
     async def _round(self) -> None:
         """Poll each queue; say once that Redis is away, and once that it is back."""
+        due = [worker for worker in self.workers if worker.is_due]
         try:
-            for worker in self.workers:
-                if worker.is_due:
-                    await worker.poll()
+            for worker in due:
+                await worker.poll()
         except (RedisError, OSError) as error:
             if not self._away_rounds:
                 log.warning("redis.away", error=type(error).__name__)
             self._away_rounds += 1
         else:
-            if self._away_rounds:
+            if due and self._away_rounds:
                 log.info("redis.back", rounds=self._away_rounds)
-            self._away_rounds = 0
+                self._away_rounds = 0
 
     async def _wait_for_work(self) -> None:
         """Sleep until a bell rings, a run ends or the poll is due; longer while Redis is away."""
