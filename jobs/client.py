@@ -161,15 +161,16 @@ class JobClient:
             ids = await add_runs(session, rows, unique)
             self._ring_after_commit(session.sync_session, _bells(rows, ids))
             return ids
-        ids = await to_its_end(self._add_and_commit(rows, unique))
+        if len(rows) == 1 and rows[0].get("unique_key") is None:
+            async with self._database.statement() as connection:
+                ids = [await add_run(connection, rows[0])]
+        else:
+            ids = await to_its_end(self._add_and_commit(rows, unique))
         if self._redis is not None and (bells := _bells(rows, ids)):
             await ring(self._redis, bells)
         return ids
 
     async def _add_and_commit(self, rows: Sequence[dict[str, Any]], unique: Scope) -> list[UUID]:
-        if len(rows) == 1 and rows[0].get("unique_key") is None:
-            async with self._database.statement() as connection:
-                return [await add_run(connection, rows[0])]
         async with self._database.writing.begin() as own:
             return await add_runs(own, rows, unique)
 

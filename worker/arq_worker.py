@@ -106,6 +106,7 @@ class Worker(arq.Worker):
 
     async def _take(self, names: dict[UUID, bytes]) -> None:
         rest = names.keys() - await self._take_free(names)
+        await asyncio.sleep(0)  # the jobs begin before what else there is to do
         strangers = [names[run_id] for run_id in (rest - await self._take_limited(rest) if rest else ())]
         database = self.executor.resources.database
         adopted = await adopt(database, self.pool, strangers) if strangers else []
