@@ -25,7 +25,7 @@ log = structlog.get_logger("headrace.worker")
 
 
 async def run_worker(resources: Resources, *, burst: bool) -> None:
-    """Work until SIGTERM or SIGINT, or, in a burst, until no run is queued."""
+    """Work until SIGTERM or SIGINT, or, in a burst, until no run is left."""
     loop = Loop(Executor(resources), burst=burst)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, loop.stop)
