@@ -70,24 +70,19 @@ class Finisher:
     async def _write(self) -> None:
         while self._waiting:
             together, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            try:
-                held = await self._commit(together)
-            except (OSError, SQLAlchemyError) as error:
-                held = await self._commit_each(together, error)
+            held = await self._commit_or_tell(together)
             if any(isinstance(a.outcome, Interrupted) or a.run.limit_key for a in held):
                 self._resources.client.ring_beside(self._ring(held))
 
-    async def _commit_each(self, together: list[_Attempt], error: Exception) -> list[_Attempt]:
-        """Keep what one outcome is guilty of from the others."""
-        held = []
-        for attempt in together:
-            try:
-                if len(together) == 1:
-                    raise error
-                held += await self._commit([attempt])
-            except (OSError, SQLAlchemyError) as own:
-                attempt.written.set_exception(own)
-        return held
+    async def _commit_or_tell(self, together: Sequence[_Attempt]) -> list[_Attempt]:
+        """Commit them together or, so that one that cannot be written spoils no other, each alone."""
+        try:
+            return await self._commit(together)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for it for ever
+            if len(together) == 1:
+                together[0].written.set_exception(error)
+                return []
+        return [held for attempt in together for held in await self._commit_or_tell([attempt])]
 
     async def _commit(self, together: Sequence[_Attempt]) -> list[_Attempt]:
         async with self._resources.database.writing.begin() as session:

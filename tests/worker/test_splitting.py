@@ -78,6 +78,18 @@ async def test_a_part_that_fails_holds_it_back_until_it_was_retried(
     assert len(await follow_ups(resources)) == 1
 
 
+async def test_an_end_that_cannot_be_written_holds_up_no_other(resources: Resources, tmp_path: Path) -> None:
+    run_id, parts = await split(resources, tmp_path)
+    async with resources.database.writing.begin() as session:  # what follows is a job of another version
+        follow_up = {"job": "make_coffee", "request": {}}
+        await session.execute(update(Run).where(Run.id == run_id).values(follow_up=follow_up))
+    executor = Executor(resources)
+    async with asyncio.timeout(30):
+        ends = await asyncio.gather(*map(executor.execute, parts), return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ends) == ["KeyError", "Succeeded", "Succeeded", "Succeeded"]
+    assert (await run_of(resources, run_id)).open_children == 1
+
+
 async def test_a_part_that_is_taken_back_and_done_again_counts_once(
     resources: Resources, tmp_path: Path
 ) -> None:
