@@ -33,7 +33,7 @@ def row_of(request: Request, queue: QueueName | None = None) -> dict[str, Any]:
     limited = request.at_once is not None
     return {
         "job": request.job,
-        "request": request.model_dump(mode="json"),
+        "request": request.document(),
         "queue": queue or request.queue,
         "limit_key": request.limit_key if limited else None,
         "limit_count": request.at_once,

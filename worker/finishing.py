@@ -136,7 +136,7 @@ class Finisher:
 def _ending(run: Claim, outcome: Ended) -> Ending:
     match outcome:
         case Succeeded(result, parts=parts, after_parts=then):
-            follow_up = {"job": then.job, "request": then.model_dump(mode="json")} if then and parts else None
+            follow_up = {"job": then.job, "request": then.document()} if then and parts else None
             return Ending(run.id, State.SUCCEEDED, result=result, parts=len(parts), follow_up=follow_up)
         case Failed(error):
             return Ending(run.id, State.FAILED, error=error)
