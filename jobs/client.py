@@ -41,6 +41,13 @@ def row_of(request: Request, queue: QueueName | None = None) -> dict[str, Any]:
     }
 
 
+def after_one_another(row: dict[str, Any], unique: Scope) -> dict[str, Any]:
+    """Let the runs of a key that is free again once its run has started wait for one another."""
+    if row["unique_key"] and unique == Unique.UNTIL_STARTED and row["limit_key"] is None:
+        return row | {"limit_key": row["unique_key"], "limit_count": 1}
+    return row
+
+
 class JobClient:
     """Asks for jobs. One client serves a whole process; without Redis, runs wait for the dispatcher."""
 
@@ -69,9 +76,7 @@ class JobClient:
         with `Unique.UNTIL_STARTED` the runs of a key also wait for one another.
         """
         asked = {"unique_key": unique_key, "run_at": run_at, "parent_id": parent_id}
-        row = row_of(request, queue) | asked
-        if unique_key and unique == Unique.UNTIL_STARTED and row["limit_key"] is None:
-            row |= {"limit_key": unique_key, "limit_count": 1}
+        row = after_one_another(row_of(request, queue) | asked, unique)
         return (await self.add([row], session=session, unique=unique))[0]
 
     async def enqueue_many(
