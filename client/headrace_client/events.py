@@ -9,11 +9,10 @@ if TYPE_CHECKING:
 
 
 class Event(NamedTuple):
-    """One event; `id` is that of the latest event which had one."""
+    """One event; ids are not read, as Headrace writes none."""
 
     name: str
     data: str
-    id: str
 
 
 async def events_in(lines: AsyncIterable[str]) -> AsyncIterator[Event]:
@@ -21,7 +20,7 @@ async def events_in(lines: AsyncIterable[str]) -> AsyncIterator[Event]:
 
     Unlike a browser, this gives also an event that has a name and no data.
     """
-    name, data, latest = "", [], ""
+    name, data = "", []
     async for line in lines:
         key, _, value = line.partition(":")
         value = value.removeprefix(" ")
@@ -30,9 +29,7 @@ async def events_in(lines: AsyncIterable[str]) -> AsyncIterator[Event]:
                 name = value
             case "data":
                 data.append(value)
-            case "id":
-                latest = value
             case "" if not line:
                 if data or name:
-                    yield Event(name or "message", "\n".join(data), latest)
+                    yield Event(name or "message", "\n".join(data))
                 name, data = "", []

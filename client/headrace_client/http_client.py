@@ -134,17 +134,30 @@ class HeadraceClient:
         return [ScheduleInfo.model_validate(item) async for item in self._items("/v1/schedule")]
 
     async def run_schedule(self, name: str) -> RunInfo:
-        """Start the run of an entry of the schedule now."""
+        """Start the run of an entry of the schedule now.
+
+        Raises:
+            ConflictError: there is nothing to do.
+
+        """
         return await self._run_from(Ask("POST", f"/v1/schedule/{_part(name)}/run", repeatable=False))
 
-    async def upload(self, path: Path, name: str | None = None) -> UploadInfo:
-        """Send a file, piece by piece, for a request to name by the `url` of the result."""
+    async def upload(self, path: Path, name: str | None = None, *, replace: bool = False) -> UploadInfo:
+        """Send a file, piece by piece, for a request to name by the `url` of the result.
+
+        A name has letters, digits, dots, dashes and underscores.
+
+        Raises:
+            ConflictError: there is another file of that name, and `replace` does not say to replace it.
+
+        """
         size = (await asyncio.to_thread(path.stat)).st_size
+        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
         ask = Ask(
             "PUT",
             f"/v1/uploads/{_part(name or path.name)}",
             repeatable=True,
-            headers={"Content-Length": str(size), "Content-Type": "application/octet-stream"},
+            headers=headers | ({"If-Match": "*"} if replace else {}),
             content=lambda: _pieces(path),
         )
         return UploadInfo.model_validate_json((await self._sender.send(ask)).content)

@@ -25,23 +25,27 @@ SILENCE_SECONDS = 60.0  # where nothing happens, Headrace sends a comment more o
 async def watch(sender: Sender, run_id: UUID) -> AsyncGenerator[RunInfo]:
     """Give a run each time it changes, until Headrace says that it has ended.
 
+    A connection begins with the run as it is; what was given before is not given again.
+
     Raises:
         UnreachableError: several connections in a row were lost before anything came.
         ProblemError: Headrace answers with a problem.
 
     """
-    latest, tries = "", 0
+    ask = Ask("GET", f"/v1/runs/{run_id}/events", repeatable=True, headers={"Accept": "text/event-stream"})
+    given, tries = None, 0
     while True:
         tries += 1
-        ask = _ask(run_id, latest)
         try:
             async with _connection(sender, ask) as response:
                 async for event in events_in(response.aiter_lines()):
-                    tries, latest = 0, event.id
+                    tries = 0
                     if event.name == "end":
                         return
-                    if event.name == "progress":
-                        yield RunInfo.model_validate_json(event.data)
+                    run = RunInfo.model_validate_json(event.data)
+                    if (changed := run.model_copy(update={"seconds": 0.0})) != given:
+                        given = changed
+                        yield run
             raise httpx.RemoteProtocolError("the stream broke off")
         except httpx.TransportError as error:
             if tries >= TRIES:
@@ -51,11 +55,6 @@ async def watch(sender: Sender, run_id: UUID) -> AsyncGenerator[RunInfo]:
             if tries >= TRIES:
                 raise
             await asyncio.sleep(pause_seconds(tries, error.retry_after_seconds))
-
-
-def _ask(run_id: UUID, latest: str) -> Ask:
-    headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": latest} if latest else {})
-    return Ask("GET", f"/v1/runs/{run_id}/events", repeatable=True, headers=headers)
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ async def test_a_file_is_uploaded_imported_and_watched_and_its_rejects_are_liste
 ) -> None:
     bad = [{"external_id": n, "created_at": "yesterday"} for n in range(300)]
     path = write_jsonl(tmp_path / "posts.jsonl", json_posts(2_000) + bad)
-    upload = await client.upload(path, "beer posts.jsonl")
+    upload = await client.upload(path, "beer.jsonl")
     assert upload.bytes == path.stat().st_size
     asked = await client.enqueue(ImportPosts(url=upload.url, site="beer"))
     async with aclosing(client.events(asked.run_id)) as changes:
