@@ -56,8 +56,9 @@ clean:  ## remove the virtual environments and the embedded services' data
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/dev: .venv/run requirements-dev.lock
+.venv/dev: .venv/run requirements-dev.lock client/pyproject.toml
 	@$(PY) -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable client
 	@touch $@
 
 # Headrace as pinned, the other queues in their newest versions.

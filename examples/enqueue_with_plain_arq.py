@@ -5,7 +5,7 @@ It needs arq, nothing of Headrace. Run it with REDIS_URL set to the one the work
     python examples/enqueue_with_plain_arq.py posts.jsonl --site beer
 
 The run begins to exist when a worker reads the message. Until then only Redis knows of it, and arq lets
-a message expire after 24 hours. Where that is not enough, see enqueue_from_a_service.py.
+a message expire after 24 hours. Where that is not enough, see plain_script.py.
 """
 
 import argparse

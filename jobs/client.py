@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 from contextlib import asynccontextmanager
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from arq.connections import ArqRedis
-from arq.utils import timestamp_ms
-from redis.asyncio import ConnectionPool
-from redis.exceptions import RedisError
+from redis.asyncio import ConnectionPool, Redis
 from sqlalchemy import event
 
+from jobs.bell import ANSWER_SECONDS, ARQ_QUEUE, CONNECT_SECONDS, Bell, ring
 from jobs.tracing import traceparent
 from models.database import open_database, to_its_end
 from models.outbox import Unique, add_run, add_runs
-from models.run import DEFAULT_QUEUE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
@@ -32,70 +27,13 @@ if TYPE_CHECKING:
     from models.database import Database
     from models.outbox import Scope
 
-ARQ_QUEUE = "headrace"
-CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 5.0  # a Redis that hangs is treated as one that is away
-MOST_BELLS = 100
-logger = logging.getLogger("headrace.client")
-
-
-def to_json(value: Any) -> bytes:
-    """Serialise what arq puts into Redis; anything JSON does not know is kept as its text."""
-    return json.dumps(value, default=str).encode()
-
-
-from_json = json.loads
-
-
-def open_redis(url: str, queue: str = ARQ_QUEUE) -> ArqRedis:
-    """Make a Redis client for arq with JSON in both directions; it connects with the first command."""
-    pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS)
-    return ArqRedis(pool, job_serializer=to_json, job_deserializer=from_json, default_queue_name=queue)
-
-
-class Bell(NamedTuple):
-    """A queued run that a worker is told of."""
-
-    run_id: UUID
-    queue: str
-
-
-async def ring(redis: ArqRedis, bells: Sequence[Bell]) -> None:
-    """Tell the workers of queued runs; bells that cannot be rung are made good by the dispatcher.
-
-    A run's id goes into arq's queue, and beside it into the list at which idle workers wait. What was asked
-    for stays in the database: no message is kept that could be lost, or read by others.
-    """
-    moment = timestamp_ms()
-    try:
-        async with redis.pipeline(transaction=False) as pipe:
-            for queue in {bell.queue for bell in bells}:
-                key = arq_queue(redis.default_queue_name, queue)
-                names = [str(bell.run_id) for bell in bells if bell.queue == queue]
-                pipe.zadd(key, dict.fromkeys(names, moment), nx=True)
-                pipe.rpush(bell_of(key), *names[:MOST_BELLS])
-                pipe.ltrim(bell_of(key), -MOST_BELLS, -1)
-            await pipe.execute()
-    except (RedisError, OSError) as error:
-        logger.warning("bell.missed", extra={"runs": len(bells), "error": type(error).__name__})
-
-
-def arq_queue(prefix: str, queue: str) -> str:
-    """Name the arq queue of one of our queues: the default one bears the bare name, for plain arq askers."""
-    return prefix if queue == DEFAULT_QUEUE else f"{prefix}:{queue}"
-
-
-def bell_of(key: str) -> str:
-    """Name the list beside an arq queue at which idle workers wait."""
-    return f"{key}:bell"
-
 
 def row_of(request: Request, queue: QueueName | None = None) -> dict[str, Any]:
     """Make the row of a request for the ledger."""
     limited = request.at_once is not None
     return {
         "job": request.job,
-        "request": request.model_dump(mode="json"),
+        "request": request.document(),
         "queue": queue or request.queue,
         "limit_key": request.limit_key if limited else None,
         "limit_count": request.at_once,
@@ -103,12 +41,20 @@ def row_of(request: Request, queue: QueueName | None = None) -> dict[str, Any]:
     }
 
 
+def after_one_another(row: dict[str, Any], unique: Scope) -> dict[str, Any]:
+    """Let the runs of a key that is free again once its run has started wait for one another."""
+    if row["unique_key"] and unique == Unique.UNTIL_STARTED and row["limit_key"] is None:
+        return row | {"limit_key": row["unique_key"], "limit_count": 1}
+    return row
+
+
 class JobClient:
     """Asks for jobs. One client serves a whole process; without Redis, runs wait for the dispatcher."""
 
-    def __init__(self, database: Database, redis: ArqRedis | None) -> None:
+    def __init__(self, database: Database, redis: Redis | None, prefix: str = ARQ_QUEUE) -> None:
         self._database = database
         self._redis = redis
+        self._prefix = prefix
         self._bells: set[asyncio.Task[None]] = set()
 
     async def enqueue(  # noqa: PLR0913 - each says when or where to run
@@ -130,9 +76,7 @@ class JobClient:
         with `Unique.UNTIL_STARTED` the runs of a key also wait for one another.
         """
         asked = {"unique_key": unique_key, "run_at": run_at, "parent_id": parent_id}
-        row = row_of(request, queue) | asked
-        if unique_key and unique == Unique.UNTIL_STARTED and row["limit_key"] is None:
-            row |= {"limit_key": unique_key, "limit_count": 1}
+        row = after_one_another(row_of(request, queue) | asked, unique)
         return (await self.add([row], session=session, unique=unique))[0]
 
     async def enqueue_many(
@@ -167,7 +111,7 @@ class JobClient:
         else:
             ids = await to_its_end(self._add_and_commit(rows, unique))
         if self._redis is not None and (bells := _bells(rows, ids)):
-            await ring(self._redis, bells)
+            await ring(self._redis, self._prefix, bells)
         return ids
 
     async def _add_and_commit(self, rows: Sequence[dict[str, Any]], unique: Scope) -> list[UUID]:
@@ -189,7 +133,7 @@ class JobClient:
         bells = list(session.info[self])
         session.info[self].clear()
         if bells:
-            self.ring_beside(ring(self._redis, bells))
+            self.ring_beside(ring(self._redis, self._prefix, bells))
 
     def _rolled_back(self, session: Session) -> None:
         if not session.in_nested_transaction():
@@ -212,14 +156,19 @@ async def open_client(
 ) -> AsyncIterator[JobClient]:
     """Open a client with connections of its own and close them again."""
     async with open_database(database_url, pool_size=2, application="headrace client") as database:
-        redis = open_redis(redis_url, queue) if redis_url else None
-        client = JobClient(database, redis)
+        redis = _open_redis(redis_url) if redis_url else None
+        client = JobClient(database, redis, queue)
         try:
             yield client
         finally:
             await client.wait_for_bells()
             if redis is not None:
                 await redis.aclose(close_connection_pool=True)
+
+
+def _open_redis(url: str) -> Redis:
+    pool = ConnectionPool.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS)
+    return Redis(connection_pool=pool)
 
 
 def _bells(rows: Sequence[dict[str, Any]], ids: Sequence[UUID]) -> list[Bell]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -37,6 +37,14 @@ class Request(BaseModel):
     def limit_key(self) -> str:
         """Say together with which other runs this one is counted."""
         return self.job
+
+    def document(self) -> dict[str, Any]:
+        """Give what the ledger keeps: the fields that are not at their defaults.
+
+        A field that a later version adds travels only where it is used, so that workers of both versions
+        read the same requests while one replaces the other.
+        """
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 class _Import(Request):

@@ -10,10 +10,12 @@ import structlog
 from arq.constants import job_key_prefix
 from pydantic import ValidationError
 
-from jobs.client import Bell, from_json, row_of
+from jobs.bell import Bell
+from jobs.client import row_of
 from jobs.registry import BY_NAME
 from models.outbox import add_runs
 from models.run import bury_runs
+from worker.arq_redis import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

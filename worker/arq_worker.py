@@ -11,10 +11,11 @@ import structlog
 from arq.constants import health_check_key_suffix, job_key_prefix
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.client import arq_queue, from_json, ring, to_json
+from jobs.bell import arq_queue, ring
 from jobs.registry import JOBS
 from models.due import known_runs
 from worker.adoption import adopt, run_id_of
+from worker.arq_redis import from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -112,7 +113,7 @@ class Worker(arq.Worker):
         adopted = await adopt(database, self.pool, strangers) if strangers else []
         await self._forget(list(names.values()), strangers)
         if adopted:
-            await ring(self.pool, adopted)
+            await ring(self.pool, self.executor.resources.settings.queue, adopted)
 
     async def _take_free(self, run_ids: Collection[UUID]) -> set[UUID]:
         """Start the runs that no limit concerns; return which."""

@@ -8,7 +8,7 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.client import Bell, arq_queue, ring
+from jobs.bell import Bell, arq_queue, ring
 from models.claim import take_back_expired
 from models.due import due_runs
 from worker.rounds import over
@@ -40,7 +40,7 @@ async def dispatch(resources: Resources) -> int:
         due = [Bell(*row) for row in await due_runs(session, RUNS_AT_ONCE)]
     missing = await _missing(redis, due) if due else []
     if missing:
-        await ring(redis, missing)
+        await ring(redis, resources.settings.queue, missing)
     return len(missing)
 
 

@@ -22,7 +22,7 @@ from models.run import transaction_name
 from worker.finishing import Finisher
 from worker.leases import Leases
 from worker.outcomes import CutOff, Failed, Interrupted, Lost, Retry, Succeeded
-from worker.retries import judge
+from worker.retries import FROM_LATER, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -101,7 +101,7 @@ class Executor:
     async def _attempt(self, run: Claim, context: JobContext) -> Outcome:
         job = BY_NAME.get(run.job)
         if job is None:
-            return Failed(f"unknown job {run.job!r}; known are {', '.join(BY_NAME)}")
+            return Failed(f"unknown job {run.job!r}; known are {', '.join(BY_NAME)}; {FROM_LATER}")
         timer = asyncio.timeout(job.timeout_seconds)
         try:
             request = job.request.model_validate(run.request)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.client import Bell, ring, row_of
+from jobs.bell import Bell, ring
+from jobs.client import row_of
 from jobs.registry import BY_NAME
 from jobs.tracing import in_trace, traceparent
 from models.claim import Claim, still_held
@@ -129,13 +130,13 @@ class Finisher:
                 async with self._resources.database.reading() as session:
                     bells += [Bell(*row) for row in await due_within_limits(session, keys, MOST_AT_ONCE)]
         if bells:
-            await ring(redis, bells)
+            await ring(redis, self._resources.settings.queue, bells)
 
 
 def _ending(run: Claim, outcome: Ended) -> Ending:
     match outcome:
         case Succeeded(result, parts=parts, after_parts=then):
-            follow_up = {"job": then.job, "request": then.model_dump(mode="json")} if then and parts else None
+            follow_up = {"job": then.job, "request": then.document()} if then and parts else None
             return Ending(run.id, State.SUCCEEDED, result=result, parts=len(parts), follow_up=follow_up)
         case Failed(error):
             return Ending(run.id, State.FAILED, error=error)

@@ -10,7 +10,7 @@ import structlog
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.client import bell_of
+from jobs.bell import bell_of
 from models.due import is_drained
 from worker.arq_worker import POLL_SECONDS, Worker
 

@@ -11,8 +11,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.client import JobClient, open_redis
+from jobs.client import JobClient
 from models.database import open_database
+from worker.arq_redis import open_redis
 from worker.embedded import embedded_services
 from worker.schema import SchemaError, check_schema, current, migrate
 
@@ -66,7 +67,7 @@ async def open_resources(
         arq = await connect_redis(settings, settings.redis_url or services.redis_url) if redis else None
         if arq is not None:
             stack.push_async_callback(arq.aclose, close_connection_pool=True)
-        client = JobClient(database, arq)
+        client = JobClient(database, arq, settings.queue)
         stack.push_async_callback(client.wait_for_bells)
         yield Resources(settings, database, arq, client)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NEVER_RETRIED = (InputError, ValidationError)
 FIRST_DELAY_SECONDS = 2.0
 LONGEST_DELAY_SECONDS = 600.0
+# What a later version may have added to a request: a field, or a choice.
+UNKNOWN_HERE = {"extra_forbidden", "literal_error"}
+FROM_LATER = "a later version may have asked for it: upgrade the workers, then `headrace retry`"
 
 
 def delay_seconds(failures: int) -> float:
@@ -42,8 +45,7 @@ def judge(error: Exception, job: Job, failures: int) -> Failed | Retry | CutOff:
 def describe(error: Exception) -> str:
     """Put an error into one line, without the values of a statement's parameters."""
     if isinstance(error, ValidationError):
-        problems = (f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors(include_input=False))
-        return f"unreadable request: {'; '.join(problems)}"
+        return _unreadable(error)
     if isinstance(error, TimeoutError) and not str(error):
         return "the job took longer than its timeout"
     if isinstance(error, OSError) and error.filename:
@@ -51,3 +53,11 @@ def describe(error: Exception) -> str:
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     line = " ".join(text.split())
     return line if isinstance(error, JobError) else f"{type(error).__name__}: {line}".removesuffix(": ")
+
+
+def _unreadable(error: ValidationError) -> str:
+    found = error.errors(include_input=False)
+    problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in found]
+    if all(problem["type"] in UNKNOWN_HERE for problem in found):
+        problems.append(FROM_LATER)
+    return f"unreadable request: {'; '.join(problems)}"

@@ -11,7 +11,6 @@ import pytest
 from arq.connections import RedisSettings, create_pool
 from sqlalchemy import select, update
 
-from jobs.client import from_json, to_json
 from jobs.requests import ImportPosts, RefreshAuthorStats
 from models import Run, State
 from models.clock import now
@@ -19,6 +18,7 @@ from models.family import family
 from models.run import FINISHED
 from tests.conftest import both_databases
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
+from worker.arq_redis import from_json, to_json
 from worker.dispatcher import dispatch
 from worker.main import run_worker, working
 

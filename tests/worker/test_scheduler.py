@@ -12,7 +12,7 @@ from sqlalchemy import make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
-from jobs.client import JobClient, open_redis
+from jobs.client import JobClient
 from jobs.requests import RebuildAuthorStats
 from models import Run, Schedule, Tick
 from models.author_stats import all_fresh
@@ -22,6 +22,7 @@ from models.schedule import hold_schedule, move_schedule, seen_schedules
 from models.tick import take_tick, ticks
 from tests.conftest import both_databases
 from tests.factories import post, store, user
+from worker.arq_redis import open_redis
 from worker.catch_up import MOST_AT_ONCE, CatchUp
 from worker.entry import INTERRUPTED
 from worker.resources import open_resources
@@ -209,7 +210,7 @@ async def test_several_workers_take_each_second_once_as_it_comes(resources: Reso
 
 @both_databases
 async def test_redis_is_not_needed_for_a_tick(resources: Resources) -> None:
-    dead = open_redis("redis://127.0.0.1:1/0")
+    dead = open_redis("redis://127.0.0.1:1/0", resources.settings.queue)
     alone = replace(resources, redis=dead, client=JobClient(resources.database, dead))
     entry = await hourly(resources)
     await down_for(resources, entry, 2)

@@ -1,0 +1,75 @@
+"""Asks Headrace for background jobs: over HTTP, or in a transaction of your own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headrace_client.documents import EntityReceipt, Progress, RejectInfo, RunInfo, ScheduleInfo, UploadInfo
+from headrace_client.errors import (
+    BusyError,
+    ConflictError,
+    HeadraceError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+    ProblemError,
+    UnreachableError,
+)
+from headrace_client.http_client import HeadraceClient
+from jobs.requests import (
+    ExportRows,
+    ImportDump,
+    ImportPosts,
+    ImportTags,
+    ImportUsers,
+    PruneHistory,
+    RebuildAuthorStats,
+    RefreshAuthorStats,
+    Request,
+)
+
+if TYPE_CHECKING:
+    from headrace_client.session import JobClient, Unique, enqueue_in, open_client
+
+__all__ = [
+    "BusyError",
+    "ConflictError",
+    "EntityReceipt",
+    "ExportRows",
+    "HeadraceClient",
+    "HeadraceError",
+    "ImportDump",
+    "ImportPosts",
+    "ImportTags",
+    "ImportUsers",
+    "InvalidError",
+    "JobClient",
+    "NotAllowedError",
+    "NotFoundError",
+    "ProblemError",
+    "Progress",
+    "PruneHistory",
+    "RebuildAuthorStats",
+    "RefreshAuthorStats",
+    "RejectInfo",
+    "Request",
+    "RunInfo",
+    "ScheduleInfo",
+    "Unique",
+    "UnreachableError",
+    "UploadInfo",
+    "enqueue_in",
+    "open_client",
+]
+_OF_SESSION = ("JobClient", "Unique", "enqueue_in", "open_client")
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs SQLAlchemy and Redis when it is asked for: over HTTP neither is needed."""
+    if name not in _OF_SESSION:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from headrace_client import session  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{name} needs {error.name}: pip install 'headrace-client[session]'") from error
+    return getattr(session, name)
