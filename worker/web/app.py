@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends
 from fastapi.middleware import Middleware
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPBearer
@@ -19,25 +20,34 @@ from worker.metrics import show_version
 from worker.rounds import beside
 from worker.watch import keep_looking, send_traces
 from worker.web.bodies import BodyBound
+from worker.web.document import Api
 from worker.web.edge import Edge
+from worker.web.folders import exports_of, uploads_of
 from worker.web.gate import Gate
 from worker.web.held import Held
+from worker.web.keeping import sweep
 from worker.web.metrics import RequestMetrics
 from worker.web.problems import COMMON, add_problem_handlers
 from worker.web.rates import Rates
-from worker.web.routes import probes
+from worker.web.routes import documents, probes, rejects, run_events, runs, schedule, uploads
 from worker.web.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from fastapi import APIRouter
+    from fastapi import APIRouter, FastAPI
 
     from worker.resources import Resources
     from worker.settings import Settings
 
 # A file for each noun.
-ROUTERS: tuple[APIRouter, ...] = ()
+ROUTERS: tuple[APIRouter, ...] = (
+    runs.router,
+    rejects.router,
+    run_events.router,
+    schedule.router,
+    uploads.router,
+)
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CORS_HEADERS = ("Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-Match")
 CORS_EXPOSED = ("Location", "Retry-After", "X-Request-ID")
@@ -53,7 +63,7 @@ def make_app(resources: Resources, *, may_be_open: bool) -> FastAPI:
     `may_be_open` lets anybody in as long as no token was ever made: for an address that only this host has.
     """
     settings, held, tokens = resources.settings, Held(resources), Tokens(resources.database)
-    app = FastAPI(
+    app = Api(
         title="Headrace",
         version=version("headrace"),
         description=ABOUT,
@@ -71,6 +81,7 @@ def make_app(resources: Resources, *, may_be_open: bool) -> FastAPI:
     app.state.held = held
     add_problem_handlers(app)
     app.include_router(probes.router)
+    app.include_router(documents.router)
     # The gate has looked at the token; this tells the OpenAPI document of it.
     token = HTTPBearer(
         scheme_name="token", description="`headrace token create` makes one.", auto_error=False
@@ -84,6 +95,7 @@ def make_app(resources: Resources, *, may_be_open: bool) -> FastAPI:
 async def _serving(_app: FastAPI, *, held: Held, tokens: Tokens) -> AsyncIterator[None]:
     """Look after health, metrics and tokens for as long as the application serves."""
     resources, registry = held.resources, held.registry
+    await asyncio.to_thread(_prepare_folders, resources.settings)
     for collector in (held.queue, PoolGauges(resources.database)):
         registry.register(collector)
     show_version(registry)
@@ -97,6 +109,13 @@ async def _serving(_app: FastAPI, *, held: Held, tokens: Tokens) -> AsyncIterato
         await stack.enter_async_context(beside(looking, tokens.keep_noting))
         yield
         held.stopping.set()
+
+
+def _prepare_folders(settings: Settings) -> None:
+    """Make the folders of uploads and exports, and remove what uploads of a killed process have left."""
+    for folder in (uploads_of(settings), exports_of(settings)):
+        folder.mkdir(parents=True, exist_ok=True)
+    sweep(uploads_of(settings))
 
 
 def _cors(settings: Settings) -> list[Middleware]:

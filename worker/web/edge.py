@@ -56,7 +56,7 @@ class Edge:
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 _add_headers(message, scope["state"]["request_id"])
             await send(message)
 

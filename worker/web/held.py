@@ -28,6 +28,7 @@ class Held:
     health: Health = field(default_factory=lambda: Health(alive_seconds=inf))
     queue: QueueGauges = field(default_factory=QueueGauges)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    streams: int = 0
     places: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:

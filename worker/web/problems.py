@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -79,6 +80,12 @@ class ConflictError(ProblemError):
     status = HTTPStatus.CONFLICT
 
 
+class PreconditionError(ProblemError):
+    """There is nothing of that name that could be replaced."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
 class TooLargeError(ProblemError):
     """The body is larger than allowed."""
 
@@ -120,8 +127,8 @@ class DiskFullError(ProblemError):
 
 def problems(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Document the problems of an operation, besides those that any may have."""
-    content = {"model": Problem, "content": {MEDIA_TYPE: {}}}
-    return {int(status): {**content, "description": status.phrase} for status in statuses}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
 
 
 # What any operation below /v1 may answer.
@@ -157,6 +164,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(InputError, _refused)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(SQLAlchemyError, _away)
     app.add_exception_handler(OSError, _away)
 
@@ -174,6 +182,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     return problem_response(request.scope, UnprocessableError(str(error)))
+
+
+async def _gone(request: Request, _error: Exception) -> Response:
+    """Answer nobody: the client has hung up in the middle of its body."""
+    return problem_response(request.scope, HTTPException(HTTPStatus.BAD_REQUEST, "The body is not complete."))
 
 
 async def _away(request: Request, error: Exception) -> Response:

@@ -23,10 +23,14 @@ BASE = "http://localhost"
 
 
 @asynccontextmanager
-async def asking(app: FastAPI, secret: str | None = None) -> AsyncIterator[AsyncClient]:
+async def asking(
+    app: FastAPI, secret: str | None = None, address: str = "127.0.0.1"
+) -> AsyncIterator[AsyncClient]:
     """Open a client of an application that serves."""
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-    async with AsyncClient(transport=ASGITransport(app), base_url=BASE, headers=headers) as client:
+    async with AsyncClient(
+        transport=ASGITransport(app, client=(address, 1)), base_url=BASE, headers=headers
+    ) as client:
         yield client
 
 
