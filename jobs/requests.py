@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 def _utf8(text: str) -> str:
     text.encode()  # a name that is not UTF-8 could not be kept in the database: ValueError
+    if "\0" in text:
+        raise ValueError("holds a NUL character, which neither a database nor a file name takes")
     return text
 
 
@@ -128,4 +130,4 @@ class PruneHistory(Request):
 
     job: ClassVar[str] = "prune_history"
     at_once: ClassVar[int | None] = 1
-    keep_days: Annotated[float, Field(gt=0)] = 30.0
+    keep_days: Annotated[float, Field(gt=0, le=36_500)] = 30.0

@@ -11,6 +11,7 @@ from models.run import Run, State
 from models.schedule import Schedule
 from models.tag import Tag, post_tags
 from models.tick import Tick
+from models.token import Token, TokenScope
 from models.user import User
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "State",
     "Tag",
     "Tick",
+    "Token",
+    "TokenScope",
     "User",
     "open_database",
     "post_tags",

@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String, Text, UniqueConstraint, Uuid, func, select
+from sqlalchemy import (
+    ForeignKey,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    and_,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import mysql
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, undefer
 
 from models.base import Base, intpk, small_int
 
@@ -20,7 +31,7 @@ if TYPE_CHECKING:
 class Reject(Base):
     """A record that broke a rule: where it stood, its bytes (bounded), the rule and the reason in words.
 
-    `raw` is fetched only when asked for (`await reject.awaitable_attrs.raw`): lists stay small.
+    `raw` is fetched only when asked for: it may be large.
     """
 
     __tablename__ = "rejects"
@@ -39,10 +50,19 @@ class Reject(Base):
     )
 
 
-async def rejects_of(session: AsyncSession, run_id: UUID, limit: int) -> Sequence[Reject]:
-    """List the first rejects of a run in file order."""
+async def rejects_of(
+    session: AsyncSession, run_id: UUID, limit: int, after: tuple[int, int] | None = None
+) -> Sequence[Reject]:
+    """List the first rejects of a run in file order, with their bytes.
+
+    `after` is the file number and position of the last reject of the page before.
+    """
     query = select(Reject).where(Reject.run_id == run_id).order_by(Reject.file_number, Reject.position)
-    return (await session.scalars(query.limit(limit))).all()
+    if after:
+        number, position = after
+        later = and_(Reject.file_number == number, Reject.position > position)
+        query = query.where(or_(Reject.file_number > number, later))
+    return (await session.scalars(query.options(undefer(Reject.raw)).limit(limit))).all()
 
 
 async def rejects_by_rule(session: AsyncSession, run_id: UUID) -> dict[str, int]:

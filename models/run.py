@@ -14,7 +14,9 @@ from sqlalchemy import (
     String,
     Text,
     Uuid,
+    and_,
     delete,
+    or_,
     select,
     update,
 )
@@ -132,10 +134,27 @@ async def find_runs(session: AsyncSession, prefix: str) -> Sequence[Run]:
     return (await session.scalars(select(Run).where(Run.id.between(low, high)).limit(2))).all()
 
 
-async def list_runs(session: AsyncSession, state: State | None, limit: int) -> Sequence[Run]:
-    """List the newest runs with their receipts, of one state or of all."""
-    query = select(Run).options(selectinload(Run.receipts)).order_by(Run.created_at.desc()).limit(limit)
-    return (await session.scalars(query.where(Run.state == state) if state else query)).all()
+async def list_runs(
+    session: AsyncSession,
+    state: State | None,
+    limit: int,
+    *,
+    job: str | None = None,
+    after: tuple[datetime, UUID] | None = None,
+) -> Sequence[Run]:
+    """List the newest runs with their receipts, of one state and job or of all.
+
+    `after` is when the last run of the page before was asked for, and its id.
+    """
+    query = select(Run).options(selectinload(Run.receipts)).order_by(Run.created_at.desc(), Run.id.desc())
+    if state:
+        query = query.where(Run.state == state)
+    if job:
+        query = query.where(Run.job == job)
+    if after:
+        at, run_id = after
+        query = query.where(or_(Run.created_at < at, and_(Run.created_at == at, Run.id < run_id)))
+    return (await session.scalars(query.limit(limit))).all()
 
 
 async def delete_finished(session: AsyncSession, keep_days: float, limit: int) -> int:

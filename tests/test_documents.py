@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from models.database import open_database
 from worker.gauges import PoolGauges, QueueGauges
 from worker.metrics import Metrics
+from worker.web.metrics import RequestMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,7 @@ def test_every_event_is_documented_with_its_level_and_no_other() -> None:
 async def test_every_metric_is_documented_and_no_other() -> None:
     registry, queue = CollectorRegistry(), QueueGauges()
     Metrics(registry)
+    RequestMetrics(registry)
     registry.register(queue)
     async with open_database("sqlite:////nowhere", application="tests") as database:
         registry.register(PoolGauges(database))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from worker.settings import Settings
 
-QUIET = ("arq", "alembic", "sqlalchemy")  # what they say, our own events say with the run's id
+QUIET = ("arq", "alembic", "sqlalchemy", "uvicorn")  # what they say, our own events say with the run's id
 
 
 def configure_logs(settings: Settings, *, level: str | None = None) -> None:

@@ -58,13 +58,16 @@ COUNTS = {
 }
 
 
+def show_version(registry: CollectorRegistry) -> None:
+    """Show which version the process runs."""
+    Info("headrace_build", "The version that runs", registry=registry).info({"version": version("headrace")})
+
+
 class Metrics:
     """Counts the events of one process; every series whose labels are known beforehand begins at 0."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        Info("headrace_build", "The version that runs", registry=registry).info(
-            {"version": version("headrace")}
-        )
+        show_version(registry)
         self._ended = Counter(
             "headrace_runs", "Attempts at runs that ended, by how", ("job", "outcome"), registry=registry
         )

@@ -63,6 +63,8 @@ SCHEDULE: tuple[Entry, ...] = (
     Entry("prune-history", lambda settings: PruneHistory(keep_days=settings.keep_days), "40 4 * * *"),
 )
 
+BY_NAME = {entry.name: entry for entry in SCHEDULE}
+
 
 async def start_run(resources: Resources, session: AsyncSession, entry: Entry) -> UUID | None:
     """Ask for an entry's job in the caller's transaction; None if there is nothing to do."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AliasChoices, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import limits
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
 from models.database import async_url
@@ -46,9 +48,42 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def _rate(text: str) -> str:
+    try:
+        limits.parse(text)
+    except ValueError as error:
+        raise ValueError("not a rate; expected e.g. 600/minute") from error
+    return text
+
+
+def _words(value: Any) -> Any:
+    return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _paths(value: Any) -> Any:
+    return tuple(value.split(os.pathsep)) if isinstance(value, str) else value
+
+
+def _absolute(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    if wrong := [path for path in paths if not path.is_absolute()]:
+        raise ValueError(f"{wrong[0]} is no absolute path; expected e.g. /data/dumps{os.pathsep}/data/more")
+    return paths
+
+
+def _origin(origin: str) -> str:
+    parts = urlsplit(origin)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
+        raise ValueError(f"{origin!r} is no origin; expected e.g. https://app.example.com")
+    return origin
+
+
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Rate = Annotated[str, AfterValidator(_rate)]
+Origin = Annotated[str, AfterValidator(_origin)]
+Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_words)]
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths), AfterValidator(_absolute)]
 
 
 class Settings(BaseSettings):
@@ -84,6 +119,16 @@ class Settings(BaseSettings):
     """Where a worker answers for metrics and health; 0 means nowhere."""
     http_host: str = "127.0.0.1"
     """The address of that port."""
+    rate_limit: Rate | None = None
+    """How often one token, or one address without a token, may ask the HTTP API; None means any."""
+    cors_origins: Origins = ()
+    """Whose pages may ask the HTTP API from a browser."""
+    import_folders: Folders = ()
+    """Where files may lie that are asked for over HTTP, besides the uploads."""
+    export_folders: Folders = ()
+    """Where exports may be written that are asked for over HTTP, besides `exports` in the home."""
+    upload_bytes: int = Field(default=2**40, ge=1)
+    """The largest upload."""
     traces_exporter: str | None = Field(default=None, validation_alias=AliasChoices("OTEL_TRACES_EXPORTER"))
     traces_endpoint: str | None = Field(
         default=None,

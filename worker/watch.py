@@ -45,7 +45,7 @@ async def watched(resources: Resources) -> AsyncIterator[None]:
         if resources.settings.http_port:
             await stack.enter_async_context(_serving(resources))
         if resources.settings.traced:
-            await _trace(resources, stack)
+            await send_traces(resources, stack)
         yield
 
 
@@ -59,13 +59,14 @@ async def _serving(resources: Resources) -> AsyncIterator[None]:
     PlatformCollector(registry=registry)
     app = application(registry, health)
     with serving(settings.http_host, settings.http_port, app), observed(Metrics(registry)):
-        looking = partial(_keep_looking, resources, health, queue)
+        looking = partial(keep_looking, resources, health, queue)
         async with beside(partial(keep_beating, health), looking):
             log.info("http.started", host=settings.http_host, port=settings.http_port)
             yield
 
 
-async def _trace(resources: Resources, stack: AsyncExitStack) -> None:
+async def send_traces(resources: Resources, stack: AsyncExitStack) -> None:
+    """Send traces until the stack closes, if their library is installed."""
     try:
         otel = import_module("worker.otel")
     except ModuleNotFoundError as error:
@@ -74,9 +75,7 @@ async def _trace(resources: Resources, stack: AsyncExitStack) -> None:
         await stack.enter_async_context(otel.tracing(resources.database))
 
 
-async def _keep_looking(
-    resources: Resources, health: Health, queue: QueueGauges, stop: asyncio.Event
-) -> None:
+async def keep_looking(resources: Resources, health: Health, queue: QueueGauges, stop: asyncio.Event) -> None:
     """Look at services and queue again and again, one after the other: both take the same connection."""
     count_at = seconds = 0.0
     while not await over(stop, seconds):

@@ -14,8 +14,8 @@ from jobs.requests import FormatChoice, ImportDump, ImportPosts, ImportTags, Imp
 from jobs.writers.registry import choose_writer
 from models.run import State
 from worker.cli.app import err, json_option, print_json, run_async, start
-from worker.cli.progress import follow
-from worker.cli.tables import run_document, show_receipt
+from worker.cli.progress import follow, run_document
+from worker.cli.tables import show_receipt
 from worker.main import working
 from worker.resources import open_resources
 from worker.retries import describe

@@ -16,6 +16,8 @@ from worker.cli.runs import cancel, retry, run, runs
 from worker.cli.samples import sample
 from worker.cli.schedules import schedule
 from worker.cli.statistics import authors, stats
+from worker.cli.tokens import token
+from worker.cli.web import web
 from worker.embedded import EmbeddedError
 from worker.resources import ServiceError
 from worker.retries import describe
@@ -52,6 +54,8 @@ for command in (
     authors,
     export,
     sample,
+    web,
+    token,
 ):
     cli.add_command(command)
 

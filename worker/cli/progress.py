@@ -17,7 +17,7 @@ from rich.progress import (
 from models.family import family
 from models.run import FINISHED, State
 from worker.cli.app import err
-from worker.cli.tables import run_document
+from worker.run_documents import document_in
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_SECONDS = 0.2
 HINT_AFTER_SECONDS = 5.0
+
+
+async def run_document(resources: Resources, run_id: UUID) -> dict[str, Any]:
+    """Read a run and describe it."""
+    async with resources.database.reading() as session:
+        return await document_in(session, run_id)
 
 
 async def follow(resources: Resources, run_id: UUID) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import click
 
 from jobs.errors import InputError
 from jobs.registry import BY_NAME
-from models.family import cancel_runs, parts_of
-from models.reject import rejects_by_rule, rejects_of
+from models.family import cancel_runs
+from models.reject import rejects_of
 from models.run import Run, State, find_runs, list_runs, retry_runs
 from worker.cli.app import err, json_option, out, print_json, run_async, start
-from worker.cli.tables import document_of, show_receipt, show_runs
+from worker.cli.tables import show_receipt, show_runs
 from worker.resources import open_resources
+from worker.run_documents import details_in, document_of
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -74,9 +75,7 @@ def run(*, run_id: str, as_json: bool) -> None:
 async def _run(settings: Settings, prefix: str) -> dict[str, Any]:
     async with open_resources(settings) as resources, resources.database.reading() as session:
         found = await find_run(session, prefix)
-        await found.awaitable_attrs.receipts
-        document = document_of(found, await parts_of(session, found.id))
-        document["rejects_by_rule"] = await rejects_by_rule(session, found.id)
+        document = await details_in(session, found.id)
         document["rejects"] = [
             {
                 "entity": reject.entity,
@@ -84,7 +83,7 @@ async def _run(settings: Settings, prefix: str) -> dict[str, Any]:
                 "position": reject.position,
                 "rule": reject.rule,
                 "reason": reject.reason,
-                "raw": repr((await reject.awaitable_attrs.raw)[:RAW_BYTES_SHOWN])[2:-1],
+                "raw": repr(reject.raw[:RAW_BYTES_SHOWN])[2:-1],
             }
             for reject in await rejects_of(session, found.id, REJECTS_SHOWN)
         ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -10,22 +9,16 @@ import click
 from rich.box import SIMPLE
 from rich.table import Table
 
-from models.schedule import seen_schedules
-from models.tick import last_ticks
 from worker.cli.app import err, json_option, out, print_json, run_async, start
 from worker.resources import open_resources
-from worker.schedule import SCHEDULE, Entry, check_schedule, start_run
+from worker.schedule import BY_NAME, Entry, check_schedule, start_run
+from worker.schedule_documents import schedule_documents
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from sqlalchemy import Row
-
     from worker.settings import Settings
-
-LATE = timedelta(seconds=10)  # a tick that nobody took for so long is one that nobody will take
-BY_NAME = {entry.name: entry for entry in SCHEDULE}
 
 
 @click.group(invoke_without_command=True)
@@ -46,35 +39,7 @@ def schedule(context: click.Context, *, as_json: bool) -> None:
 
 async def _schedule(settings: Settings) -> list[dict[str, Any]]:
     async with open_resources(settings) as resources, resources.database.reading() as session:
-        moment, seen = await seen_schedules(session)
-        last = {row.schedule: row for row in await last_ticks(session)}
-    return [
-        _document(settings, entry, moment, seen.get(entry.name), last.get(entry.name)) for entry in SCHEDULE
-    ]
-
-
-def _document(
-    settings: Settings,
-    entry: Entry,
-    moment: datetime,
-    seen_until: datetime | None,
-    last: Row[str, datetime, UUID | None, str | None] | None,
-) -> dict[str, Any]:
-    """Describe an entry; `due_since` is the first tick that no worker has looked at."""
-    crontab = entry.crontab(settings)
-    return {
-        "name": entry.name,
-        "job": entry.request(settings).job,
-        "cron": entry.cron,
-        "time_zone": crontab.zone.key,
-        "catch_up": entry.catch_up,
-        "last_tick": last.tick if last else None,
-        "last_run_id": str(last.run_id) if last and last.run_id else None,
-        "last_state": last.state if last else None,
-        "next_tick": crontab.next(moment),
-        "seen_until": seen_until,
-        "due_since": next(crontab.ticks(seen_until, moment - LATE), None) if seen_until else None,
-    }
+        return await schedule_documents(session, settings)
 
 
 def _show(documents: list[dict[str, Any]]) -> None:

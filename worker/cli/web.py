@@ -1,0 +1,27 @@
+"""The command that serves the HTTP API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from worker.cli.app import run_async, start
+from worker.resources import open_resources
+from worker.web.server import serve
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to answer at.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="Its port.")
+def web(*, host: str, port: int) -> None:
+    """Answer the HTTP API until SIGTERM or Ctrl-C. Needs a token unless only this host can reach it."""
+    run_async(_web(start(quiet=False), host, port))
+
+
+async def _web(settings: Settings, host: str, port: int) -> None:
+    async with open_resources(settings, redis=True) as resources:
+        await serve(resources, host, port)

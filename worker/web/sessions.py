@@ -1,0 +1,27 @@
+"""One session a request: opened when the request is known to be sound, closed before it is answered."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from worker.web.held import Holding
+
+
+async def reading(held: Holding) -> AsyncIterator[AsyncSession]:
+    """Open a read-only session that sees one snapshot."""
+    async with held.place(), held.resources.database.reading() as session:
+        yield session
+
+
+async def writing(held: Holding) -> AsyncIterator[AsyncSession]:
+    """Open a session in a transaction, which commits if the operation returns and only then."""
+    async with held.place(), held.resources.database.writing.begin() as session:
+        yield session
+
+
+# "function" ends the dependency when the operation has returned and before the answer is sent: a commit
+# that fails is an error for the client, and a client that reads slowly holds no connection.
+Reading = Annotated[AsyncSession, Depends(reading, scope="function")]
+Writing = Annotated[AsyncSession, Depends(writing, scope="function")]
