@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,8 +18,13 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from models.dialect import is_away
+from models.replica import Replica
+from models.session import READ_ONLY, DatabaseSession, is_on_replica
+from models.statements import STATEMENT_SECONDS, limit_statements, mark_statements
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from sqlalchemy import Connection
 
@@ -61,10 +66,11 @@ def async_url(url: str) -> URL:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One engine and the two ways to open a session on it; each session belongs to one task.
+    """The primary, perhaps a replica, and the ways to open a session; each session belongs to one task.
 
-    `reading` sessions are read-only and see one consistent snapshot for as long as their transaction
-    lives; `writing` sessions flush only when told to.
+    `writing` sessions flush only when told to. `reading` sessions are read-only and see one consistent
+    snapshot for as long as their transaction lives; it is the primary's, and never stale. Both take the
+    `tag` of a run. What is only shown to somebody is read by `reporting`.
     """
 
     engine: AsyncEngine
@@ -72,6 +78,29 @@ class Database:
     reading: async_sessionmaker[AsyncSession]
     committing: AsyncEngine | None
     """The same engine, committing each statement by itself, where that saves round trips."""
+    replica: Replica | None = None
+
+    @property
+    def engines(self) -> Sequence[AsyncEngine]:
+        """The primary's engine, and the replica's if there is one."""
+        return [self.engine, self.replica.engine] if self.replica else [self.engine]
+
+    @asynccontextmanager
+    async def reporting(self, *, fresh: bool = False, tag: str | None = None) -> AsyncIterator[AsyncSession]:
+        """Open a session like `reading`, on the replica if there is one and it answers.
+
+        What it sees may be older than the last commits; with `fresh` it has everything that was committed
+        before. `tag` names the run it works for.
+        """
+        async with self.reading(tag=tag) as session:
+            if self.replica:
+                await self.replica.take(session, fresh=fresh)
+            try:
+                yield session
+            except Exception as error:  # of any kind: in a stream they come as the driver raises them
+                if self.replica and is_on_replica(session) and is_away(error):
+                    self.replica.lost(error)
+                raise
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
@@ -85,31 +114,60 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int = 5, application: str) -> AsyncIterator[Database]:
-    """Open a database and close it again; nothing connects before the first statement."""
-    engine = create_async_engine(
-        async_url(url), hide_parameters=True, **_options(url, pool_size, application)
-    )
+async def open_database(
+    url: str,
+    *,
+    application: str,
+    pool_size: int = 5,
+    replica_url: str | None = None,
+    statement_seconds: float = STATEMENT_SECONDS,
+) -> AsyncIterator[Database]:
+    """Open a database and close it again; nothing connects before the first statement.
+
+    The replica gets a pool of the same size. A statement that takes longer than `statement_seconds` is
+    ended by the server; 0 means no limit.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def engine_of(address: str) -> AsyncEngine:
+            engine = _engine(address, pool_size, application, statement_seconds)
+            stack.push_async_callback(engine.dispose)
+            return engine
+
+        engine = await engine_of(url)
+        committing = None
+        if engine.dialect.name == "postgresql":
+            committing = engine.execution_options(isolation_level="AUTOCOMMIT")
+        replica = (
+            Replica(_snapshot(await engine_of(replica_url)), committing or engine) if replica_url else None
+        )
+        yield Database(engine, _sessions(engine), _sessions(_snapshot(engine)), committing, replica)
+
+
+def _engine(url: str, pool_size: int, application: str, statement_seconds: float) -> AsyncEngine:
+    options = _options(url, pool_size, application)
+    engine = create_async_engine(async_url(url), hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     else:
         _ping_after_rest(engine)
-    snapshot: dict[str, Any] = {"read_only": True}
-    committing = None
+    if engine.dialect.name in {"mysql", "mariadb"}:
+        _begin_read_only_on_mysql(engine)
+    limit_statements(engine, statement_seconds)
+    mark_statements(engine)
+    return engine
+
+
+def _snapshot(engine: AsyncEngine) -> AsyncEngine:
+    """Give the engine for transactions that may not write and see one state of the database."""
+    options: dict[str, Any] = {READ_ONLY: True}
     if engine.dialect.name == "postgresql":
-        snapshot |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        committing = engine.execution_options(isolation_level="AUTOCOMMIT")
-    try:
-        yield Database(
-            engine=engine,
-            writing=async_sessionmaker(engine, expire_on_commit=False, autoflush=False),
-            reading=async_sessionmaker(
-                engine.execution_options(**snapshot), expire_on_commit=False, autoflush=False
-            ),
-            committing=committing,
-        )
-    finally:
-        await engine.dispose()
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    return engine.execution_options(**options)
+
+
+def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    return async_sessionmaker(engine, class_=DatabaseSession, expire_on_commit=False, autoflush=False)
 
 
 async def most_connections(engine: AsyncEngine) -> int | None:
@@ -180,8 +238,18 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "begin")
     def begun(connection: Connection) -> None:
         # A writer takes its lock at once: a read that turns into a write later could not wait for it.
-        read_only = connection.get_execution_options().get("read_only", False)
+        read_only = connection.get_execution_options().get(READ_ONLY, False)
+        if connection.info.get(READ_ONLY, False) != read_only:
+            connection.exec_driver_sql(f"PRAGMA query_only={read_only:d}")
+            connection.info[READ_ONLY] = read_only
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _begin_read_only_on_mysql(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        if connection.get_execution_options().get(READ_ONLY):
+            connection.exec_driver_sql("START TRANSACTION READ ONLY")
 
 
 async def to_its_end(step: Coroutine[Any, Any, Value]) -> Value:
