@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -18,6 +17,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from models.connections import ping_after_rest, prepare_sqlite, read_only_on_mysql
 from models.dialect import is_away
 from models.replica import Replica
 from models.session import READ_ONLY, DatabaseSession, is_on_replica
@@ -25,8 +25,6 @@ from models.statements import STATEMENT_SECONDS, limit_statements, mark_statemen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
-
-    from sqlalchemy import Connection
 
 Value = TypeVar("Value")
 DRIVERS = {
@@ -36,8 +34,6 @@ DRIVERS = {
     "mysql": "mysql+aiomysql",
     "mariadb": "mysql+aiomysql",
 }
-SQLITE_BUSY_TIMEOUT_MS = 30_000
-REST_SECONDS = 1.0
 # A worker that is paused in the middle of a batch must not keep its row locks from the one that follows.
 IDLE_TRANSACTION_MS = 60_000
 
@@ -128,34 +124,39 @@ async def open_database(
     ended by the server; 0 means no limit.
     """
     async with AsyncExitStack() as stack:
-
-        async def engine_of(address: str) -> AsyncEngine:
-            engine = _engine(address, pool_size, application, statement_seconds)
+        opened = []
+        for address in filter(None, (url, replica_url)):
+            engine = _engine(address, pool_size, application)
             stack.push_async_callback(engine.dispose)
-            return engine
-
-        engine = await engine_of(url)
-        committing = None
-        if engine.dialect.name == "postgresql":
-            committing = engine.execution_options(isolation_level="AUTOCOMMIT")
-        replica = (
-            Replica(_snapshot(await engine_of(replica_url)), committing or engine) if replica_url else None
-        )
-        yield Database(engine, _sessions(engine), _sessions(_snapshot(engine)), committing, replica)
+            limit_statements(engine, statement_seconds)
+            mark_statements(engine)
+            opened.append(engine)
+        yield _database(*opened)
 
 
-def _engine(url: str, pool_size: int, application: str, statement_seconds: float) -> AsyncEngine:
+def _engine(url: str, pool_size: int, application: str) -> AsyncEngine:
     options = _options(url, pool_size, application)
     engine = create_async_engine(async_url(url), hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
+        prepare_sqlite(engine)
     else:
-        _ping_after_rest(engine)
+        ping_after_rest(engine)
     if engine.dialect.name in {"mysql", "mariadb"}:
-        _begin_read_only_on_mysql(engine)
-    limit_statements(engine, statement_seconds)
-    mark_statements(engine)
+        read_only_on_mysql(engine)
     return engine
+
+
+def _database(primary: AsyncEngine, replica: AsyncEngine | None = None) -> Database:
+    committing = None
+    if primary.dialect.name == "postgresql":
+        committing = primary.execution_options(isolation_level="AUTOCOMMIT")
+    return Database(
+        engine=primary,
+        writing=_sessions(primary),
+        reading=_sessions(_snapshot(primary)),
+        committing=committing,
+        replica=Replica(_snapshot(replica), committing or primary) if replica else None,
+    )
 
 
 def _snapshot(engine: AsyncEngine) -> AsyncEngine:
@@ -195,61 +196,6 @@ def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
         }
         return pool | {"connect_args": {"server_settings": settings, "timeout": 10}}
     return pool if backend != "sqlite" or async_url(url).database else {}
-
-
-def _ping_after_rest(engine: AsyncEngine) -> None:
-    """Test a connection that has rested before it is used again: the server may be gone or restarted.
-
-    The pool's own pre-ping would test each time, which costs a busy worker a round trip per transaction.
-    """
-    dialect = engine.dialect
-
-    @event.listens_for(engine.sync_engine, "checkin")
-    def checked_in(_connection: object, record: Any) -> None:
-        record.info["rests_since"] = time.monotonic()
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def checked_out(connection: Any, record: Any, _proxy: object) -> None:
-        now = time.monotonic()
-        if now - record.info.get("rests_since", now) < REST_SECONDS:
-            return
-        try:
-            dialect.do_ping(connection)
-        except dialect.loaded_dbapi.Error as error:
-            raise InvalidatePoolError from error
-
-
-def _prepare_sqlite(engine: AsyncEngine) -> None:
-    """Make SQLite wait for its one writer, check foreign keys and keep real transactions and savepoints."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions on its own
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Connection) -> None:
-        # A writer takes its lock at once: a read that turns into a write later could not wait for it.
-        read_only = connection.get_execution_options().get(READ_ONLY, False)
-        if connection.info.get(READ_ONLY, False) != read_only:
-            connection.exec_driver_sql(f"PRAGMA query_only={read_only:d}")
-            connection.info[READ_ONLY] = read_only
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def _begin_read_only_on_mysql(engine: AsyncEngine) -> None:
-    @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Connection) -> None:
-        if connection.get_execution_options().get(READ_ONLY):
-            connection.exec_driver_sql("START TRANSACTION READ ONLY")
 
 
 async def to_its_end(step: Coroutine[Any, Any, Value]) -> Value:

@@ -28,7 +28,10 @@ LOOK_EVERY_SECONDS = 0.01
 
 @dataclass(slots=True)
 class Replica:
-    """The replica's engine, read-only and in one snapshot, and what was last seen of it."""
+    """The replica's engine, read-only and in one snapshot, and what was last seen of it.
+
+    `primary` commits each statement by itself where the database can do so.
+    """
 
     engine: AsyncEngine
     primary: AsyncEngine
@@ -37,11 +40,14 @@ class Replica:
 
     async def take(self, session: AsyncSession, *, fresh: bool) -> None:
         """Move a session that was just opened to the replica, if it answers; `fresh`: if it is not behind."""
-        if time.monotonic() < self._away_until:
+        if not self._may_be_tried():
+            return
+        position = await self._written() if fresh else 0
+        if position is None:
             return
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                if fresh and not await self._has_caught_up():
+                if not await self._has_replayed(position):
                     return
                 move(session, self.engine)
                 if not await follows(session):
@@ -60,12 +66,24 @@ class Replica:
             logger.warning("replica.away", extra={"error": str(error) or type(error).__name__})
             self._troubles.add("away")
 
-    async def _has_caught_up(self) -> bool:
-        """Wait until the replica shows what the primary has committed by now; False if that takes long."""
-        async with self.primary.connect() as primary:
-            if not says_how_far(primary):
-                return False
-            position = await written(primary)
+    def _may_be_tried(self) -> bool:
+        """Tell whether to ask the replica; after it was away one reader does, and no other waits for it."""
+        now = time.monotonic()
+        if now < self._away_until:
+            return False
+        if "away" in self._troubles:
+            self._away_until = now + REST_SECONDS
+        return True
+
+    async def _written(self) -> int | None:
+        """Ask the primary how far it has written; None if it cannot say so."""
+        async with self.primary.connect() as connection:
+            return await written(connection) if says_how_far(connection) else None
+
+    async def _has_replayed(self, position: int) -> bool:
+        """Wait until the replica shows everything up to a position; False if that takes long."""
+        if not position:
+            return True
         until = time.monotonic() + FRESH_SECONDS
         async with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             while await replayed(connection) < position:
@@ -85,3 +103,4 @@ class Replica:
         if trouble in self._troubles:
             logger.info("replica.back", extra={"after": trouble})
             self._troubles.remove(trouble)
+            self._away_until = 0.0

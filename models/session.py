@@ -33,7 +33,7 @@ class RoutedSession(Session):
     """
 
     def __init__(self, bind: Engine, *, tag: str | None = None, **options: Any) -> None:
-        super().__init__(bind.execution_options(**{TAG: tag}) if tag else bind, **options)
+        super().__init__(_marked(bind, tag), **options)
         self._tag = tag
         self._replica: Engine | None = None
 
@@ -44,7 +44,7 @@ class RoutedSession(Session):
 
     def move(self, replica: Engine | None) -> None:
         """Go to a replica, or back to the primary, from the next transaction on."""
-        self._replica = replica.execution_options(**{TAG: self._tag}) if replica and self._tag else replica
+        self._replica = _marked(replica, self._tag) if replica else None
 
     def get_bind(self, *arguments: Any, clause: Any = None, **hints: Any) -> Engine | Connection:
         """Choose the engine for a statement.
@@ -57,6 +57,11 @@ class RoutedSession(Session):
         if bind.get_execution_options().get(READ_ONLY) and (self._flushing or isinstance(clause, UpdateBase)):
             raise ReadOnlySessionError("a reading session cannot write; open one with Database.writing")
         return bind
+
+
+def _marked(engine: Engine, tag: str | None) -> Engine:
+    is_told_in_text = tag and engine.dialect.name in {"mysql", "mariadb"}
+    return engine.execution_options(**{TAG: tag}) if is_told_in_text else engine
 
 
 class DatabaseSession(AsyncSession):

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session
 
 from jobs.registry import BY_NAME
 from jobs.requests import ExportRows
-from models import Run, Tag, open_database
+from models import Run, Tag, open_database, replica
 from models.dialect import Fault, fault_of, is_away
 from models.session import ReadOnlySessionError, task_scope
 from models.statements import marked, unlimited
 from models.tag import ensure_tags
-from tests.conftest import both_databases
-from tests.factories import running
+from tests.conftest import CommandLine, both_databases
+from tests.factories import json_posts, running, write_jsonl
 from worker.outcomes import Retry
 from worker.retries import judge
 
@@ -62,6 +66,38 @@ async def test_without_a_replica_reports_are_read_from_the_primary(resources: Re
     for fresh in (False, True):
         async with resources.database.reporting(fresh=fresh) as session:
             assert (await session.scalars(select(Tag.name))).all() == ["new"]
+
+
+async def test_a_replica_that_hangs_is_waited_for_once_and_then_left_alone(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(replica, "ANSWER_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0)
+        url = f"postgresql://u@127.0.0.1:{silent.getsockname()[1]}/d"
+        async with open_database(database_url, application="tests", replica_url=url) as database:
+            for fresh in (False, True, False):
+                async with database.reporting(fresh=fresh) as session:
+                    assert (await session.scalars(select(Tag.name))).all() == []
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+    assert [record.message for record in caplog.records] == ["replica.away"]
+
+
+async def test_a_primary_that_is_away_is_not_taken_for_the_replica(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = "postgresql://u@127.0.0.1:1/d"
+    async with open_database(away, application="tests", replica_url=database_url) as database:
+        with pytest.raises(OSError, match="Connect"):
+            await opened(database)
+    assert caplog.records == []
+
+
+async def opened(database: Database) -> None:
+    async with database.reporting(fresh=True):
+        pass
 
 
 async def test_a_statement_that_takes_too_long_is_ended_and_the_attempt_is_tried_again(
@@ -207,6 +243,19 @@ async def test_a_run_is_asked_for_in_the_scope_of_the_task(resources: Resources)
         await ask_and_fail(resources, sessions, request)
     async with resources.database.reading() as session:
         assert (await session.scalars(select(Run.id))).all() == [kept]
+
+
+@pytest.mark.slow
+def test_the_example_asks_for_each_upload_in_the_session_of_its_task(
+    headrace: CommandLine, tmp_path: Path
+) -> None:
+    files = [write_jsonl(tmp_path / f"{number}.jsonl", json_posts(3)) for number in range(3)]
+    example = Path(__file__).parents[2] / "examples" / "enqueue_from_deep_below.py"
+    command = [sys.executable, str(example), *map(str, files), "--site", "s"]
+    said = subprocess.run(command, env=headrace.environment, capture_output=True, text=True, check=True)
+    runs = headrace("runs", "--json").json
+    assert sorted(run["request"]["url"] for run in runs) == [str(file) for file in files]
+    assert all(run["run_id"] in said.stdout for run in runs)
 
 
 async def ask_and_fail(resources: Resources, sessions: Sessions, request: ExportRows) -> None:

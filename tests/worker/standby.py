@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 
 from worker.embedded import embedded_services
 from worker.embedded.home import Home, make_folder
+from worker.embedded.postgres import Postgres
 from worker.embedded.wheels import postgres_program
 from worker.resources import open_resources
 from worker.settings import Settings
@@ -38,6 +39,9 @@ class Server:
 
     def kill(self) -> None:
         psutil.Process(int((self.home / "postgres/postmaster.pid").read_text().split("\n")[0])).kill()
+
+    def restart(self) -> None:
+        Postgres(Home.at(self.home), LOGGED).ensure()
 
     async def ask(self, query: str) -> Any:
         url = make_url(self.url)

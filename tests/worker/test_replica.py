@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ from sqlalchemy.exc import DBAPIError
 
 from jobs.registry import BY_NAME
 from jobs.requests import ExportRows
-from models import Post, Tag
+from models import Post, Tag, replica
 from models.session import ReadOnlySessionError
 from models.tag import ensure_tags
 from tests.conftest import command_line
 from tests.factories import post, running, store, user
 from tests.worker.standby import Pair, replicated
+from worker.checks import examine
 from worker.here import carry_out
 from worker.outcomes import CutOff
 from worker.resources import Resources, open_resources
@@ -110,17 +112,22 @@ async def test_while_the_replica_is_behind_whoever_needs_it_reads_what_was_writt
     assert [record.message for record in caplog.records] == ["replica.late", "replica.back"]
 
 
-async def test_check_names_the_replica_and_what_is_wrong_with_it(pair: Pair, tmp_path: Path) -> None:
-    headrace = command_line(pair.settings(), tmp_path)
-    good = await asyncio.to_thread(headrace, "check", DATABASE_REPLICA_URL=pair.replica.url)
-    [line] = [line for line in good.out.splitlines() if "replica:" in line]
-    assert line.startswith("ok")
-    assert line.endswith("0 bytes and 0.0 s behind")
-    itself = await asyncio.to_thread(headrace, "check", DATABASE_REPLICA_URL=pair.primary.url)
-    assert "is no replica" in itself.out
-    gone = await asyncio.to_thread(headrace, "check", DATABASE_REPLICA_URL="postgresql://u@127.0.0.1:1/d")
-    assert "FAIL  replica: " in gone.out
-    assert "ok    database: " in gone.out
+async def checked(pair: Pair, url: str) -> tuple[bool, str]:
+    found = {finding.what: finding for finding in await examine(pair.settings(database_replica_url=url))}
+    assert found["database"].ok
+    return found["replica"].ok, found["replica"].says
+
+
+async def test_check_names_the_replica_and_what_is_wrong_with_it(pair: Pair) -> None:
+    good, says = await checked(pair, pair.replica.url)
+    assert good, says
+    assert re.search(r", schema \d+, \d+ bytes and \d+\.\d s behind$", says)
+    gone, says = await checked(pair, "postgresql://u:hunter2@127.0.0.1:1/d")
+    assert not gone
+    assert "u:***@127.0.0.1:1/d cannot be used" in says
+    itself, says = await checked(pair, pair.primary.url)
+    assert not itself
+    assert "is no replica" in says
 
 
 async def test_a_replica_that_is_none_is_not_read(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
@@ -148,8 +155,10 @@ async def test_a_replica_killed_in_the_middle_costs_one_attempt_and_reads_go_on(
     resources: Resources,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The last test of this module: it leaves no replica."""
+    caplog.set_level("INFO", "headrace.database")
+    monkeypatch.setattr(replica, "REST_SECONDS", 0.0)
     await store(resources.database, *(post(f"k{number}") for number in range(5_000)))
     request = ExportRows(entity="posts", path=str(tmp_path / "posts.csv"), format="csv")
     context = await running(resources, request)
@@ -162,4 +171,8 @@ async def test_a_replica_killed_in_the_middle_costs_one_attempt_and_reads_go_on(
     async with open_resources(pair.settings()) as others, others.database.reporting() as session:
         assert not await is_replica(session)  # another process, which learns of it by itself
     assert (await carry_out(pair.settings(), request))["rows"] >= 5_000
-    assert {record.message for record in caplog.records} == {"replica.away"}
+    caplog.clear()
+    await asyncio.to_thread(pair.replica.restart)
+    async with resources.database.reporting() as session:
+        assert await is_replica(session)
+    assert [record.message for record in caplog.records] == ["replica.back"]
