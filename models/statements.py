@@ -43,7 +43,7 @@ def limit_statements(engine: AsyncEngine, seconds: float) -> None:
 
 
 def lift_limit(connection: Connection) -> None:
-    """Let the statements of this transaction take as long as they need: a migration must not be cut off."""
+    """Lift the limit for this transaction, on MySQL for this connection: a migration must not be cut off."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
     elif connection.dialect.name in {"mysql", "mariadb"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -112,6 +113,27 @@ async def test_while_the_replica_is_behind_whoever_needs_it_reads_what_was_writt
     assert [record.message for record in caplog.records] == ["replica.late", "replica.back"]
 
 
+async def test_a_commit_that_does_not_wait_for_the_disk_is_waited_for_too(pair: Pair) -> None:
+    async with lazy(pair) as resources:
+        for name in ("one", "two", "three"):
+            async with resources.database.writing.begin() as session:
+                await ensure_tags(session, {name})
+            async with resources.database.reporting(fresh=True) as session:
+                found = await session.scalar(select(Tag.name).where(Tag.name == name))
+                assert (found, await is_replica(session)) == (name, True)
+
+
+@asynccontextmanager
+async def lazy(pair: Pair) -> AsyncIterator[Resources]:
+    """Open resources on a server whose commits do not wait for the disk."""
+    await pair.primary.ask("ALTER DATABASE headrace SET synchronous_commit = off")
+    try:
+        async with open_resources(pair.settings()) as opened:
+            yield opened
+    finally:
+        await pair.primary.ask("ALTER DATABASE headrace RESET synchronous_commit")
+
+
 async def checked(pair: Pair, url: str) -> tuple[bool, str]:
     found = {finding.what: finding for finding in await examine(pair.settings(database_replica_url=url))}
     assert found["database"].ok
@@ -121,7 +143,7 @@ async def checked(pair: Pair, url: str) -> tuple[bool, str]:
 async def test_check_names_the_replica_and_what_is_wrong_with_it(pair: Pair) -> None:
     good, says = await checked(pair, pair.replica.url)
     assert good, says
-    assert re.search(r", schema \d+, \d+ bytes and \d+\.\d s behind$", says)
+    assert re.search(r", schema \d+, [\d,]+ bytes and \d+\.\d s behind$", says)
     gone, says = await checked(pair, "postgresql://u:hunter2@127.0.0.1:1/d")
     assert not gone
     assert "u:***@127.0.0.1:1/d cannot be used" in says
