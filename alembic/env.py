@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from models import Base, open_database
+from models.statements import lift_limit
 from worker.settings import Settings
 
 # Two releases that start at once migrate one after the other. Any number will do; it names this lock.
@@ -20,6 +21,7 @@ def run_migrations(connection: Connection) -> None:
         compare_type=True,
     )
     with context.begin_transaction():
+        lift_limit(connection)
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
         context.run_migrations()

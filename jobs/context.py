@@ -82,7 +82,7 @@ class JobContext:
         """
         if self.stopping.is_set():
             raise StoppingError
-        async with self.database.writing() as session, session.begin():
+        async with self.database.writing(tag=self.application) as session, session.begin():
             if not await is_held(session, self.run_id, self.attempt, self.application):
                 raise LeaseLostError
             batch = Batch(session)
@@ -96,9 +96,18 @@ class JobContext:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        """Open a read-only session that sees one snapshot."""
-        async with self.database.reading() as session:
-            await name_transaction(session, self.application)
+        """Open a read-only session that sees one snapshot, with all that was committed before.
+
+        The first attempt reads from a replica that has followed so far. A replica can break off a long read;
+        what made an attempt fail shall not meet the next one, on whichever worker.
+        """
+        name = self.application
+        is_first = self.attempt == 1
+        opened = (
+            self.database.reporting(fresh=True, tag=name) if is_first else self.database.reading(tag=name)
+        )
+        async with opened as session:
+            await name_transaction(session, name)
             yield session
 
     def then(self, request: Request) -> None:

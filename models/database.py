@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -18,10 +17,14 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+from models.connections import ping_after_rest, prepare_sqlite, read_only_on_mysql
+from models.dialect import is_away
+from models.replica import Replica
+from models.session import READ_ONLY, DatabaseSession, is_on_replica
+from models.statements import STATEMENT_SECONDS, limit_statements, mark_statements
 
-    from sqlalchemy import Connection
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
 Value = TypeVar("Value")
 DRIVERS = {
@@ -31,8 +34,6 @@ DRIVERS = {
     "mysql": "mysql+aiomysql",
     "mariadb": "mysql+aiomysql",
 }
-SQLITE_BUSY_TIMEOUT_MS = 30_000
-REST_SECONDS = 1.0
 # A worker that is paused in the middle of a batch must not keep its row locks from the one that follows.
 IDLE_TRANSACTION_MS = 60_000
 
@@ -61,10 +62,11 @@ def async_url(url: str) -> URL:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One engine and the two ways to open a session on it; each session belongs to one task.
+    """The primary, perhaps a replica, and the ways to open a session; each session belongs to one task.
 
-    `reading` sessions are read-only and see one consistent snapshot for as long as their transaction
-    lives; `writing` sessions flush only when told to.
+    `writing` sessions flush only when told to. `reading` sessions are read-only and see one consistent
+    snapshot for as long as their transaction lives; it is the primary's, and never stale. Both take the
+    `tag` of a run. What is only shown to somebody is read by `reporting`.
     """
 
     engine: AsyncEngine
@@ -72,6 +74,29 @@ class Database:
     reading: async_sessionmaker[AsyncSession]
     committing: AsyncEngine | None
     """The same engine, committing each statement by itself, where that saves round trips."""
+    replica: Replica | None = None
+
+    @property
+    def engines(self) -> Sequence[AsyncEngine]:
+        """The primary's engine, and the replica's if there is one."""
+        return [self.engine, self.replica.engine] if self.replica else [self.engine]
+
+    @asynccontextmanager
+    async def reporting(self, *, fresh: bool = False, tag: str | None = None) -> AsyncIterator[AsyncSession]:
+        """Open a session like `reading`, on the replica if there is one and it answers.
+
+        What it sees may be older than the last commits; with `fresh` it has everything that was committed
+        before. `tag` names the run it works for.
+        """
+        async with self.reading(tag=tag) as session:
+            if self.replica:
+                await self.replica.take(session, fresh=fresh)
+            try:
+                yield session
+            except Exception as error:  # of any kind: in a stream they come as the driver raises them
+                if self.replica and is_on_replica(session) and is_away(error):
+                    self.replica.lost(error)
+                raise
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
@@ -85,31 +110,65 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, *, pool_size: int = 5, application: str) -> AsyncIterator[Database]:
-    """Open a database and close it again; nothing connects before the first statement."""
-    engine = create_async_engine(
-        async_url(url), hide_parameters=True, **_options(url, pool_size, application)
-    )
+async def open_database(
+    url: str,
+    *,
+    application: str,
+    pool_size: int = 5,
+    replica_url: str | None = None,
+    statement_seconds: float = STATEMENT_SECONDS,
+) -> AsyncIterator[Database]:
+    """Open a database and close it again; nothing connects before the first statement.
+
+    The replica gets a pool of the same size. A statement that takes longer than `statement_seconds` is
+    ended by the server; 0 means no limit.
+    """
+    async with AsyncExitStack() as stack:
+        opened = []
+        for address in filter(None, (url, replica_url)):
+            engine = _engine(address, pool_size, application)
+            stack.push_async_callback(engine.dispose)
+            limit_statements(engine, statement_seconds)
+            mark_statements(engine)
+            opened.append(engine)
+        yield _database(*opened)
+
+
+def _engine(url: str, pool_size: int, application: str) -> AsyncEngine:
+    options = _options(url, pool_size, application)
+    engine = create_async_engine(async_url(url), hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
+        prepare_sqlite(engine)
     else:
-        _ping_after_rest(engine)
-    snapshot: dict[str, Any] = {"read_only": True}
+        ping_after_rest(engine)
+    if engine.dialect.name in {"mysql", "mariadb"}:
+        read_only_on_mysql(engine)
+    return engine
+
+
+def _database(primary: AsyncEngine, replica: AsyncEngine | None = None) -> Database:
     committing = None
+    if primary.dialect.name == "postgresql":
+        committing = primary.execution_options(isolation_level="AUTOCOMMIT")
+    return Database(
+        engine=primary,
+        writing=_sessions(primary),
+        reading=_sessions(_snapshot(primary)),
+        committing=committing,
+        replica=Replica(_snapshot(replica), committing or primary) if replica else None,
+    )
+
+
+def _snapshot(engine: AsyncEngine) -> AsyncEngine:
+    """Give the engine for transactions that may not write and see one state of the database."""
+    options: dict[str, Any] = {READ_ONLY: True}
     if engine.dialect.name == "postgresql":
-        snapshot |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        committing = engine.execution_options(isolation_level="AUTOCOMMIT")
-    try:
-        yield Database(
-            engine=engine,
-            writing=async_sessionmaker(engine, expire_on_commit=False, autoflush=False),
-            reading=async_sessionmaker(
-                engine.execution_options(**snapshot), expire_on_commit=False, autoflush=False
-            ),
-            committing=committing,
-        )
-    finally:
-        await engine.dispose()
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    return engine.execution_options(**options)
+
+
+def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    return async_sessionmaker(engine, class_=DatabaseSession, expire_on_commit=False, autoflush=False)
 
 
 async def most_connections(engine: AsyncEngine) -> int | None:
@@ -137,51 +196,6 @@ def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
         }
         return pool | {"connect_args": {"server_settings": settings, "timeout": 10}}
     return pool if backend != "sqlite" or async_url(url).database else {}
-
-
-def _ping_after_rest(engine: AsyncEngine) -> None:
-    """Test a connection that has rested before it is used again: the server may be gone or restarted.
-
-    The pool's own pre-ping would test each time, which costs a busy worker a round trip per transaction.
-    """
-    dialect = engine.dialect
-
-    @event.listens_for(engine.sync_engine, "checkin")
-    def checked_in(_connection: object, record: Any) -> None:
-        record.info["rests_since"] = time.monotonic()
-
-    @event.listens_for(engine.sync_engine, "checkout")
-    def checked_out(connection: Any, record: Any, _proxy: object) -> None:
-        now = time.monotonic()
-        if now - record.info.get("rests_since", now) < REST_SECONDS:
-            return
-        try:
-            dialect.do_ping(connection)
-        except dialect.loaded_dbapi.Error as error:
-            raise InvalidatePoolError from error
-
-
-def _prepare_sqlite(engine: AsyncEngine) -> None:
-    """Make SQLite wait for its one writer, check foreign keys and keep real transactions and savepoints."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions on its own
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Connection) -> None:
-        # A writer takes its lock at once: a read that turns into a write later could not wait for it.
-        read_only = connection.get_execution_options().get("read_only", False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
 
 async def to_its_end(step: Coroutine[Any, Any, Value]) -> Value:

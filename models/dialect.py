@@ -123,6 +123,8 @@ def is_away(error: Exception) -> bool:
         is_confused = type(driver).__name__ == "InternalClientError"
         state = str(getattr(driver, "sqlstate", None) or "")
         return error.connection_invalidated or is_confused or state.startswith(AWAY_STATES)
+    if str(getattr(error, "sqlstate", None) or "").startswith(AWAY_STATES):
+        return True  # in the middle of a stream errors come as asyncpg raises them
     # A socket that is missing has no file name in its error, as a file of a job's own has.
     return isinstance(error, ConnectionError | FileNotFoundError) and error.filename is None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from models.database import most_connections
+from models.replication import follows, identity, lag
 from worker.embedded import running
 from worker.resources import ServiceError, check_database, connect_redis, open_database_of
 from worker.schedule import SCHEDULE, ScheduleError, check_schedule
@@ -13,6 +14,9 @@ from worker.schema import SchemaError
 from worker.settings import unknown_settings
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from models.database import Database
     from worker.settings import Settings
 
 
@@ -26,7 +30,7 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at settings, pool size, schedule, database, schema and Redis."""
+    """Look at settings, pool size, schedule, database, schema, replica and Redis."""
     embedded = await running(settings.home)
     return [
         _settings(),
@@ -45,6 +49,8 @@ def _settings() -> Finding:
 def _pool(settings: Settings) -> Finding:
     enough = settings.connections >= settings.needed_pool_size
     says = f"{settings.connections} connections for {sum(settings.slots.values())} runs at a time"
+    if settings.database_replica_url:
+        says += ", and as many to the replica"
     if not enough:
         says += f"; HEADRACE_POOL_SIZE must be at least {settings.needed_pool_size}"
     return Finding("pool", enough, says)
@@ -64,14 +70,50 @@ async def _database(settings: Settings, url: str | None) -> list[Finding]:
             Finding("database", ok=True, says=f"embedded in {settings.home}; starts with the next command")
         ]
     try:
-        async with open_database_of(url, pool_size=1) as database:
-            where = database.engine.url.render_as_string(hide_password=True)
-            revision = await check_database(database, migrated=False, schema=True)
-            most = await most_connections(database.engine)
+        async with open_database_of(settings, url) as database:
+            found = await _primary(settings, database)
+            if database.replica:
+                found.append(await _replica(database, database.replica.engine))
+            return found
     except (ServiceError, SchemaError) as error:
         return [Finding("database", ok=False, says=str(error))]
-    found = Finding("database", ok=True, says=f"{where}, schema {revision}")
+
+
+async def _primary(settings: Settings, database: Database) -> list[Finding]:
+    revision = await check_database(database.engine, migrated=False, schema=True)
+    most = await most_connections(database.engine)
+    found = Finding("database", ok=True, says=f"{_where(database.engine)}, schema {revision}")
     return [found] if most is None else [found, _connections(settings, most)]
+
+
+async def _replica(database: Database, replica: AsyncEngine) -> Finding:
+    try:
+        return Finding("replica", ok=True, says=await _following(database, replica))
+    except (ServiceError, SchemaError) as error:
+        return Finding("replica", ok=False, says=str(error))
+
+
+async def _following(database: Database, replica: AsyncEngine) -> str:
+    """Say how far the replica follows the primary.
+
+    Raises:
+        ServiceError: it does not answer, or does not follow this primary.
+        SchemaError: its schema is older than this version needs.
+
+    """
+    revision = await check_database(replica, migrated=False, schema=True)
+    async with database.statement() as primary, replica.connect() as connection:
+        if not await follows(connection):
+            raise ServiceError(f"{_where(replica)} is no replica; reads go to the primary")
+        if await identity(primary) != await identity(connection):
+            raise ServiceError(f"{_where(replica)} is a replica of another server than DATABASE_URL")
+        behind = await lag(primary, connection)
+    says = f"{_where(replica)}, schema {revision}"
+    return says if behind is None else f"{says}, {behind.bytes:,} bytes and {behind.seconds:.1f} s behind"
+
+
+def _where(engine: AsyncEngine) -> str:
+    return engine.url.render_as_string(hide_password=True)
 
 
 def _connections(settings: Settings, most: int) -> Finding:

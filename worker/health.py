@@ -69,7 +69,7 @@ async def examine(resources: Resources) -> dict[str, str]:
 async def _database(resources: Resources) -> dict[str, str]:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            await check_database(resources.database, migrated=False, schema=True)
+            await check_database(resources.database.engine, migrated=False, schema=True)
     except SchemaError as error:
         return {"database": OK, "schema": str(error)}
     except ServiceError as error:

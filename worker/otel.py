@@ -33,7 +33,8 @@ async def tracing(database: Database) -> AsyncIterator[None]:
     provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
-    trace_statements(database.engine.sync_engine)
+    for engine in database.engines:
+        trace_statements(engine.sync_engine)
     try:
         yield
     finally:

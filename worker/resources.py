@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from arq.connections import ArqRedis
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from models.database import Database
     from worker.settings import Settings
@@ -62,8 +63,8 @@ async def open_resources(
             embedded_services(settings.home, postgres=own_database, redis=own_redis)
         )
         url = settings.database_url or services.database_url or ""
-        database = await stack.enter_async_context(open_database_of(url, settings.connections))
-        await check_database(database, migrated=own_database, schema=schema)
+        database = await stack.enter_async_context(open_database_of(settings, url))
+        await check_database(database.engine, migrated=own_database, schema=schema)
         arq = await connect_redis(settings, settings.redis_url or services.redis_url) if redis else None
         if arq is not None:
             stack.push_async_callback(arq.aclose, close_connection_pool=True)
@@ -73,8 +74,8 @@ async def open_resources(
 
 
 @asynccontextmanager
-async def open_database_of(url: str, pool_size: int) -> AsyncIterator[Database]:
-    """Open a database.
+async def open_database_of(settings: Settings, url: str) -> AsyncIterator[Database]:
+    """Open the database at a URL, and its replica if there is one.
 
     Raises:
         ServiceError: its driver is not installed.
@@ -83,15 +84,21 @@ async def open_database_of(url: str, pool_size: int) -> AsyncIterator[Database]:
     async with AsyncExitStack() as stack:
         try:
             database = await stack.enter_async_context(
-                open_database(url, pool_size=pool_size, application="headrace")
+                open_database(
+                    url,
+                    application="headrace",
+                    pool_size=settings.connections,
+                    replica_url=settings.database_replica_url,
+                    statement_seconds=settings.statement_seconds,
+                )
             )
         except ModuleNotFoundError as error:
             raise ServiceError(f"this database needs the package {error.name}; install it") from error
         yield database
 
 
-async def check_database(database: Database, *, migrated: bool, schema: bool) -> str | None:
-    """See that the database answers and has the schema; bring it there first if it is ours (`migrated`).
+async def check_database(engine: AsyncEngine, *, migrated: bool, schema: bool) -> str | None:
+    """See that a database answers and has the schema; bring it there first if it is ours (`migrated`).
 
     Return the schema's revision; None if it has none and need not (`schema`).
 
@@ -100,26 +107,26 @@ async def check_database(database: Database, *, migrated: bool, schema: bool) ->
         SchemaError: it is not migrated.
 
     """
-    where = database.engine.url.render_as_string(hide_password=True)
+    where = engine.url.render_as_string(hide_password=True)
     try:
-        return await _schema_of(database, migrated=migrated, schema=schema)
+        return await _schema_of(engine, migrated=migrated, schema=schema)
     except (OSError, OverflowError, TypeError, ValueError, SQLAlchemyError) as error:
         # The driver raises TypeError and ValueError for options of the URL that it does not know.
-        if database.engine.dialect.name == "sqlite":
+        if engine.dialect.name == "sqlite":
             # The driver's thread still reports to this loop when opening the file failed.
             await asyncio.sleep(SQLITE_THREAD_ENDS_SECONDS)
         raise ServiceError(f"the database {where} cannot be used: {_reason(error)}") from error
 
 
-async def _schema_of(database: Database, *, migrated: bool, schema: bool) -> str | None:
+async def _schema_of(engine: AsyncEngine, *, migrated: bool, schema: bool) -> str | None:
     if not schema:
-        return await current(database.engine)
+        return await current(engine)
     try:
-        return await check_schema(database.engine)
+        return await check_schema(engine)
     except SchemaError:
         if not migrated:
             raise
-        return await migrate(database.engine)
+        return await migrate(engine)
 
 
 async def connect_redis(settings: Settings, url: str | None) -> ArqRedis:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from jobs.errors import InputError, JobError, RetryLaterError
 from models.dialect import is_away
+from models.statements import has_run_too_long
 from worker.outcomes import CutOff, Failed, Retry
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def describe(error: Exception) -> str:
         return "the job took longer than its timeout"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
+    if has_run_too_long(error):
+        return "a statement took longer than HEADRACE_STATEMENT_SECONDS allows; the database ended it"
     text = str(error.orig) if isinstance(error, DBAPIError) else str(error)
     line = " ".join(text.split())
     return line if isinstance(error, JobError) else f"{type(error).__name__}: {line}".removesuffix(": ")

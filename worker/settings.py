@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
 from models.database import async_url
+from models.statements import STATEMENT_SECONDS
 
 if TYPE_CHECKING:
     from jobs.requests import QueueName
@@ -94,6 +95,10 @@ class Settings(BaseSettings):
     )
 
     database_url: DatabaseUrl | None = Field(default=None, validation_alias=AliasChoices("DATABASE_URL"))
+    database_replica_url: DatabaseUrl | None = Field(
+        default=None, validation_alias=AliasChoices("DATABASE_REPLICA_URL")
+    )
+    """A replica that exports, audits and listings are read from."""
     redis_url: RedisUrl | None = Field(default=None, validation_alias=AliasChoices("REDIS_URL"))
     home: Path = Path(".headrace")
     """Where the embedded services keep their data."""
@@ -102,7 +107,9 @@ class Settings(BaseSettings):
     bulk_concurrency: int = Field(default=2, ge=0, le=1000)
     """Runs of the bulk queue (imports, exports, rebuilds) at a time, besides those."""
     pool_size: int | None = Field(default=None, ge=1, le=10_000)
-    """Database connections of one process; what the concurrency needs, unless set."""
+    """Database connections of one process, as many to a replica; what the concurrency needs, unless set."""
+    statement_seconds: float = Field(default=STATEMENT_SECONDS, ge=0, le=86_400)
+    """How long a statement may take before the server ends it; 0 means no limit."""
     batch_size: int = Field(default=1_000, ge=1, le=10_000)
     """Records in one transaction."""
     lease_seconds: float = Field(default=15.0, ge=1.0, le=3_600.0)
@@ -142,6 +149,19 @@ class Settings(BaseSettings):
     def _serves_something(self) -> Settings:
         if not self.concurrency and not self.bulk_concurrency:
             raise ValueError("HEADRACE_CONCURRENCY and HEADRACE_BULK_CONCURRENCY are both 0")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_replica_of_its_kind(self) -> Settings:
+        if self.database_replica_url is None:
+            return self
+        if self.database_url is None:
+            raise ValueError("DATABASE_REPLICA_URL needs DATABASE_URL: the embedded database has no replica")
+        kinds = {async_url(url).get_backend_name() for url in (self.database_url, self.database_replica_url)}
+        if "sqlite" in kinds:
+            raise ValueError("DATABASE_REPLICA_URL: an SQLite database has no replica")
+        if len(kinds) > 1:
+            raise ValueError("DATABASE_REPLICA_URL: must be the same kind of database as DATABASE_URL")
         return self
 
     @property

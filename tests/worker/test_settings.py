@@ -9,7 +9,7 @@ from worker.settings import SettingsError, read_settings, unknown_settings
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DATABASE_URL", "REDIS_URL"):
+    for name in ("DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -30,6 +30,23 @@ def test_urls_are_read_under_their_own_names(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "")
     assert read_settings().database_url is None
+
+
+@pytest.mark.parametrize(
+    ("primary", "replica", "says"),
+    [
+        ("", "postgresql://h/d", "DATABASE_REPLICA_URL needs DATABASE_URL"),
+        ("sqlite:///x.db", "sqlite:///y.db", "an SQLite database has no replica"),
+        ("postgresql://h/d", "mysql://h/d", "must be the same kind of database"),
+    ],
+)
+def test_a_replica_that_cannot_be_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, primary: str, replica: str, says: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", primary)
+    monkeypatch.setenv("DATABASE_REPLICA_URL", replica)
+    with pytest.raises(SettingsError, match=says):
+        read_settings()
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def runs(*, state: str | None, limit: int, as_json: bool) -> None:
 
 
 async def _runs(settings: Settings, state: State | None, limit: int) -> list[dict[str, Any]]:
-    async with open_resources(settings) as resources, resources.database.reading() as session:
+    async with open_resources(settings) as resources, resources.database.reporting(fresh=True) as session:
         return [document_of(run) for run in await list_runs(session, state, limit)]
 
 
@@ -73,7 +73,7 @@ def run(*, run_id: str, as_json: bool) -> None:
 
 
 async def _run(settings: Settings, prefix: str) -> dict[str, Any]:
-    async with open_resources(settings) as resources, resources.database.reading() as session:
+    async with open_resources(settings) as resources, resources.database.reporting(fresh=True) as session:
         found = await find_run(session, prefix)
         document = await details_in(session, found.id)
         document["rejects"] = [

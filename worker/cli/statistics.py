@@ -53,7 +53,7 @@ def audit(*, as_json: bool) -> None:
 
 
 async def _audit(settings: Settings) -> int:
-    async with open_resources(settings) as resources, resources.database.reading() as session:
+    async with open_resources(settings) as resources, resources.database.reporting(fresh=True) as session:
         return await drifted(session)
 
 
@@ -78,7 +78,7 @@ def authors(*, site: str | None, top: int, as_json: bool) -> None:
 
 
 async def _authors(settings: Settings, site: str | None, top: int) -> Sequence[RowMapping]:
-    async with open_resources(settings) as resources, resources.database.reading() as session:
+    async with open_resources(settings) as resources, resources.database.reporting(fresh=True) as session:
         return await leaderboard(session, site, top)
 
 
