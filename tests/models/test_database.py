@@ -16,7 +16,7 @@ from models.clock import now
 from models.database import async_url
 from models.dialect import Fault, fault_of, reserve_ids
 from models.tag import ensure_tags
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import SITE, store, user
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_other_urls_are_refused(given: str) -> None:
         async_url(given)
 
 
-@both_databases
+@every_database
 async def test_times_come_back_aware_and_in_utc(resources: Resources) -> None:
     there = datetime(2026, 7, 1, 14, 30, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
     await store(resources.database, user(1, created_at=there))
@@ -57,13 +57,13 @@ async def test_times_come_back_aware_and_in_utc(resources: Resources) -> None:
     assert back.tzinfo is UTC
 
 
-@both_databases
+@every_database
 async def test_a_naive_time_is_refused(resources: Resources) -> None:
     with pytest.raises(StatementError, match="naive"):
         await store(resources.database, user(1, created_at=datetime(2026, 1, 1)))  # noqa: DTZ001
 
 
-@both_databases
+@every_database
 async def test_the_database_clock_counts_seconds(resources: Resources) -> None:
     async with resources.database.reading() as session:
         early, late = (await session.execute(select(now(), now(90.5)))).one()
@@ -71,7 +71,7 @@ async def test_the_database_clock_counts_seconds(resources: Resources) -> None:
     assert abs(datetime.now(UTC) - early) < timedelta(seconds=5)
 
 
-@both_databases
+@every_database
 async def test_a_reading_session_cannot_write_on_postgresql_and_sees_one_snapshot(
     resources: Resources, backend: str
 ) -> None:
@@ -85,7 +85,7 @@ async def test_a_reading_session_cannot_write_on_postgresql_and_sees_one_snapsho
                 await session.execute(insert(Tag).values(name="x"))
 
 
-@both_databases
+@every_database
 async def test_reserved_keys_are_free_and_distinct(resources: Resources) -> None:
     await store(resources.database, user(1), user(2))
     async with resources.database.writing.begin() as session:
@@ -94,7 +94,7 @@ async def test_reserved_keys_are_free_and_distinct(resources: Resources) -> None
     assert len({*keys} - taken) == 5
 
 
-@both_databases
+@every_database
 async def test_database_errors_are_told_apart(resources: Resources) -> None:
     async def fault(**values: object) -> Fault:
         with pytest.raises(DBAPIError) as caught:

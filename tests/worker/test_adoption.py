@@ -12,7 +12,7 @@ from arq.jobs import serialize_job
 from sqlalchemy import select
 
 from models import Run, State
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from worker.main import run_worker
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ LETTERS: list[tuple[Any, str, str]] = [
 ]
 
 
-@both_databases
+@every_database
 @pytest.mark.parametrize(("message", "job", "error"), LETTERS)
 async def test_a_message_that_cannot_be_carried_out_becomes_a_dead_letter(
     resources: Resources, message: bytes | None, job: str, error: str
