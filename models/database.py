@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from models.mysql import MYSQL_OPTIONS, prepare_mysql
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
@@ -29,6 +31,7 @@ DRIVERS = {
     "postgres": "postgresql+asyncpg",
     "sqlite": "sqlite+aiosqlite",
     "mysql": "mysql+asyncmy",
+    "mysql+aiomysql": "mysql+asyncmy",
     "mariadb": "mysql+asyncmy",
 }
 SQLITE_BUSY_TIMEOUT_MS = 30_000
@@ -49,7 +52,7 @@ def async_url(url: str) -> URL:
     except (ArgumentError, ValueError) as error:
         raise ValueError("not a database URL; expected e.g. postgresql://user@host/name") from error
     name = DRIVERS.get(parsed.drivername, parsed.drivername)
-    if name not in {*DRIVERS.values(), "mysql+asyncmy"}:
+    if name not in DRIVERS.values():
         raise ValueError(f"unknown database driver {parsed.drivername!r}; use postgresql, sqlite or mysql")
     parsed = parsed.set(drivername=name)
     if name == DRIVERS["postgresql"] and "sslmode" in parsed.query:
@@ -94,6 +97,8 @@ async def open_database(url: str, *, pool_size: int = 5, application: str) -> As
         _prepare_sqlite(engine)
     else:
         _ping_after_rest(engine)
+    if engine.dialect.name == "mysql":
+        prepare_mysql(engine)
     snapshot: dict[str, Any] = {"read_only": True}
     committing = None
     if engine.dialect.name == "postgresql":
@@ -136,7 +141,9 @@ def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
             "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_MS),
         }
         return pool | {"connect_args": {"server_settings": settings, "timeout": 10}}
-    return pool if backend != "sqlite" or async_url(url).database else {}
+    if backend == "mysql":
+        return pool | {"connect_args": MYSQL_OPTIONS}
+    return pool if async_url(url).database else {}
 
 
 def _ping_after_rest(engine: AsyncEngine) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, ForeignKey, String, Table, Uuid, delete, func, select, update
+from sqlalchemy import Column, ForeignKey, String, Table, delete, func, select, update
 
-from models.base import Base, UtcDateTime
+from models.base import Base, UtcDateTime, UuidKey
 from models.clock import now
 from models.dialect import dialect_of, insert_missing
 from models.run import Run
@@ -25,7 +25,7 @@ ticks = Table(
     Base.metadata,
     Column("schedule", String(64), primary_key=True),
     Column("tick", UtcDateTime(), primary_key=True),
-    Column("run_id", Uuid, ForeignKey("runs.id", ondelete="SET NULL"), index=True),
+    Column("run_id", UuidKey, ForeignKey("runs.id", ondelete="SET NULL"), index=True),
 )
 
 

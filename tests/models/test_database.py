@@ -29,7 +29,9 @@ if TYPE_CHECKING:
         ("postgresql://u@h/d", "postgresql+asyncpg"),
         ("postgres://u@h/d", "postgresql+asyncpg"),
         ("sqlite:///x.db", "sqlite+aiosqlite"),
-        ("mysql://u@h/d", "mysql+aiomysql"),
+        ("mysql://u@h/d", "mysql+asyncmy"),
+        ("mariadb://u@h/d", "mysql+asyncmy"),
+        ("mysql+aiomysql://u@h/d", "mysql+asyncmy"),
         ("mysql+asyncmy://u@h/d", "mysql+asyncmy"),
     ],
 )

@@ -1,0 +1,41 @@
+"""What each connection to MySQL and MariaDB is told, so that they behave as the other databases do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+# Whatever the URL says: no other character set holds all characters, and bytes must not be taken for text.
+MYSQL_OPTIONS = {"charset": "utf8mb4", "binary_prefix": True}
+
+# A worker that is paused in the middle of a batch must not keep its row locks from the one that follows.
+# Nobody can tell such a connection by its name here, so the server has to end it by itself, and soon.
+IDLE_TRANSACTION_SECONDS = 15
+
+
+def prepare_mysql(engine: AsyncEngine) -> None:
+    """Make statements see what is committed, refuse values that do not fit, and end what was left open."""
+    dialect: Any = engine.dialect
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        # MySQL has no bound for a transaction alone; a connection that rests as long is opened anew.
+        bound = "idle_transaction_timeout" if dialect.is_mariadb else "wait_timeout"
+        cursor = connection.cursor()
+        for setting in (
+            "TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+            f"{bound} = {IDLE_TRANSACTION_SECONDS}",
+        ):
+            cursor.execute(f"SET SESSION {setting}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Connection) -> None:
+        if connection.get_execution_options().get("read_only", False):
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
