@@ -142,7 +142,7 @@ def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
         }
         return pool | {"connect_args": {"server_settings": settings, "timeout": 10}}
     if backend == "mysql":
-        return pool | {"connect_args": MYSQL_OPTIONS}
+        return pool | MYSQL_OPTIONS
     return pool if async_url(url).database else {}
 
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 # Whatever the URL says: no other character set holds all characters, and bytes must not be taken for text.
-MYSQL_OPTIONS = {"charset": "utf8mb4", "binary_prefix": True}
+CONNECT_ARGUMENTS = {"charset": "utf8mb4", "binary_prefix": True}
+# Many rows go into one statement, which has to stay below the server's max_allowed_packet.
+MYSQL_OPTIONS: dict[str, Any] = {"connect_args": CONNECT_ARGUMENTS, "insertmanyvalues_page_size": 100}
 
 # A worker that is paused in the middle of a batch must not keep its row locks from the one that follows.
 # Nobody can tell such a connection by its name here, so the server has to end it by itself, and soon.

@@ -9,7 +9,7 @@ from sqlalchemy import Column, ForeignKey, String, Table, delete, func, select, 
 
 from models.base import Base, UtcDateTime, UuidKey
 from models.clock import now
-from models.dialect import dialect_of, insert_missing
+from models.dialect import insert_once
 from models.run import Run
 
 if TYPE_CHECKING:
@@ -43,10 +43,7 @@ Base.registry.map_imperatively(Tick, ticks)
 
 async def take_tick(session: AsyncSession, schedule: str, tick: datetime) -> bool:
     """Take a tick for this transaction; False means that another worker has it already."""
-    taken = await session.execute(
-        insert_missing(dialect_of(session), ticks).values(schedule=schedule, tick=tick)
-    )
-    return bool(taken.rowcount)  # type: ignore[attr-defined]
+    return await insert_once(session, ticks, {"schedule": schedule, "tick": tick})
 
 
 async def link_tick(session: AsyncSession, schedule: str, tick: datetime, run_id: UUID) -> None:

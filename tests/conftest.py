@@ -36,6 +36,8 @@ TEMPLATE = "headrace_template"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
 every_database = pytest.mark.parametrize("backend", ["postgresql", "sqlite", "mariadb"], indirect=True)
+many_writers = pytest.mark.parametrize("backend", ["postgresql", "mariadb"], indirect=True)
+known_keys = pytest.mark.parametrize("backend", ["postgresql", "sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

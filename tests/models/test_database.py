@@ -16,7 +16,7 @@ from models.clock import now
 from models.database import async_url
 from models.dialect import Fault, fault_of, reserve_ids
 from models.tag import ensure_tags
-from tests.conftest import every_database
+from tests.conftest import every_database, known_keys
 from tests.factories import SITE, store, user
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ async def test_a_reading_session_cannot_write_on_postgresql_and_sees_one_snapsho
                 await session.execute(insert(Tag).values(name="x"))
 
 
-@every_database
+@known_keys
 async def test_reserved_keys_are_free_and_distinct(resources: Resources) -> None:
     await store(resources.database, user(1), user(2))
     async with resources.database.writing.begin() as session:
