@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -125,9 +126,10 @@ class Fault(Enum):
 
 # SQLSTATE: a duplicate key, a serialization failure, a deadlock.
 CONFLICT_STATES = {"23505", "40001", "40P01"}
-# MySQL's codes: a duplicate key, a lock that was not free in time, a deadlock, and a savepoint that is gone
-# because the deadlock has rolled back the whole transaction.
-MYSQL_CONFLICTS = {1062, 1205, 1213, 1305}
+# MySQL's codes: a duplicate key, a lock that was not free in time, a deadlock.
+MYSQL_CONFLICTS = {1062, 1205, 1213}
+# What comes of leaving a savepoint after a deadlock, which has rolled back the whole transaction.
+SAVEPOINT_GONE = re.compile(r"SAVEPOINT \S+ does not exist")
 MYSQL_CHECKS = {3819, 4025}  # a CHECK constraint, of MySQL and of MariaDB
 
 # SQLSTATE: the connection failed (class 08), there are too many, the server stops, starts or crashed (57P).
@@ -153,7 +155,10 @@ def is_away(error: Exception) -> bool:
 def fault_of(error: DBAPIError) -> Fault:
     """Tell from SQLSTATE (class 23 integrity, 22 data) or the driver's code what kind of fault it is."""
     driver, state, code = _told(error)
-    if state in CONFLICT_STATES or code in MYSQL_CONFLICTS or "UNIQUE constraint failed" in str(driver):
+    says = str(driver)
+    if state in CONFLICT_STATES or code in MYSQL_CONFLICTS or "UNIQUE constraint failed" in says:
+        return Fault.CONFLICT
+    if SAVEPOINT_GONE.search(says):
         return Fault.CONFLICT
     if state[:2] in {"22", "23"} or code in MYSQL_CHECKS:
         return Fault.ROW

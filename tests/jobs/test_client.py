@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from jobs.client import JobClient, open_client
 from jobs.requests import ImportPosts, RefreshAuthorStats
 from models import Run, State, Tag
-from tests.conftest import every_database
+from tests.conftest import every_database, many_writers
 from tests.factories import run_of
 from worker.dispatcher import dispatch
 
@@ -61,6 +61,7 @@ async def test_a_run_exists_if_and_only_if_the_callers_transaction_commits(resou
     assert await queued(resources) == {str(run_id)}
 
 
+@many_writers
 async def test_no_bell_rings_for_a_savepoint_and_none_is_lost_with_one(resources: Resources) -> None:
     async with resources.database.writing() as session:
         await session.begin()
@@ -81,6 +82,7 @@ async def test_a_unique_key_makes_a_second_ask_return_the_first_run(resources: R
     assert await how_many_runs(resources) == 1
 
 
+@many_writers
 async def test_a_unique_key_holds_among_concurrent_asks(resources: Resources) -> None:
     ids = await asyncio.gather(*(resources.client.enqueue(REQUEST, unique_key="once") for _ in range(8)))
     assert len(set(ids)) == 1

@@ -16,7 +16,7 @@ from jobs.requests import ImportDump, ImportPosts, ImportUsers
 from jobs.writers.registry import choose_writer
 from models import Post, Receipt, Reject, Run, State, User
 from models.claim import claim
-from tests.conftest import every_database
+from tests.conftest import every_database, many_writers
 from tests.factories import SITE, json_posts, json_users, posts_of, run_of, running, write_csv, write_jsonl
 from worker.execution import Executor
 from worker.outcomes import Failed, Succeeded
@@ -197,6 +197,7 @@ async def test_fields_that_are_not_kept_are_counted(resources: Resources, tmp_pa
     assert [receipt.unknown_fields for receipt in run.receipts] == [{"mood": 4}]
 
 
+@many_writers
 async def test_large_records_make_smaller_batches_and_none_is_lost(
     resources: Resources, tmp_path: Path
 ) -> None:

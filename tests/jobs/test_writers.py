@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import delete, event, func, insert, select, update
+from sqlalchemy import delete, event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from jobs.errors import BatchConflictError
@@ -219,6 +219,7 @@ async def test_records_that_the_database_refuses_stand_alone_and_the_rest_is_kep
     assert kept == {str(n) for n in range(9)} - {"3", "7"}
 
 
+@many_writers
 async def test_a_key_that_another_import_inserted_first_is_a_conflict_not_a_reject(
     resources: Resources,
 ) -> None:
@@ -233,6 +234,7 @@ async def test_a_key_that_another_import_inserted_first_is_a_conflict_not_a_reje
             await write_or_bisect(session, SITE, [user(1)], late)
 
 
+@many_writers
 async def test_an_error_that_is_not_about_rows_is_not_bisected(resources: Resources) -> None:
     calls = []
 
@@ -251,8 +253,24 @@ def test_auto_is_a_writer_for_every_entity() -> None:
     assert set(choose_writer("auto").entities) == {"users", "posts", "tags"}
 
 
+@many_writers
 async def test_links_of_a_deleted_post_go_with_it(resources: Resources) -> None:
     await write(resources, post("a", tags=("x",)))
     async with resources.database.writing.begin() as session:
         await session.execute(delete(Post))
         assert await session.scalar(select(func.count()).select_from(post_tags)) == 0
+
+
+@pytest.mark.parametrize("backend", ["mariadb"], indirect=True)
+async def test_a_record_that_is_too_large_for_the_server_is_a_reject_and_the_others_are_loaded(
+    resources: Resources,
+) -> None:
+    async with resources.database.writing.begin() as session:
+        most = await session.scalar(text("SELECT @@max_allowed_packet"))
+        records = [
+            post("large", content="'" * (most // 2)),
+            *(post(n, content="\n" * 1_000_000) for n in range(12)),
+        ]
+        written, refused = await write_or_bisect(session, SITE, records, write_posts)
+    assert written.inserted == 12
+    assert [(bad.rule, "max_allowed_packet" in bad.reason) for bad in refused] == [("database", True)]

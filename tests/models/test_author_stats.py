@@ -22,7 +22,7 @@ from models.author_stats import (
     recompute,
     take_stale,
 )
-from tests.conftest import every_database
+from tests.conftest import every_database, many_writers
 from tests.factories import NOON, SITE, post, running, store, user
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ async def test_a_drift_is_counted(resources: Resources) -> None:
         assert await drifted(session) == 2
 
 
+@many_writers
 async def test_a_mark_made_during_a_refresh_survives_it(resources: Resources) -> None:
     database = resources.database
     await store(database, user(1), post("a", 1, score=1))
@@ -140,6 +141,7 @@ async def test_a_mark_made_during_a_refresh_survives_it(resources: Resources) ->
         assert (await session.scalars(select(StaleAuthor.author_id))).all() == [author]
 
 
+@many_writers
 async def test_a_mark_that_an_import_is_renewing_is_left_to_the_next_refresh(resources: Resources) -> None:
     database = resources.database
     await store(database, user(1), post("a", 1))
@@ -182,6 +184,7 @@ async def until_somebody_waits(database: Database) -> None:
             await asyncio.sleep(0.02)
 
 
+@many_writers
 async def test_two_refreshers_never_take_the_same_author(resources: Resources) -> None:
     database = resources.database
     await store(database, *map(user, range(10)), *(post(n, n) for n in range(10)))

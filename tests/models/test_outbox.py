@@ -14,7 +14,7 @@ from models import Run, State, Tag
 from models.claim import claim
 from models.clock import now
 from models.outbox import Unique
-from tests.conftest import every_database
+from tests.conftest import every_database, many_writers
 from tests.factories import run_of
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ async def test_triggers_during_a_run_become_exactly_one_run_after_it(resources: 
     assert await begin(resources, asked[0]) == 1
 
 
+@many_writers
 async def test_a_waiting_run_starts_after_the_triggers_it_serves_are_committed(resources: Resources) -> None:
     """Or it could read before them, and what they wrote would wait for the next trigger."""
     first = await ask(resources, Unique.UNTIL_STARTED)
@@ -104,6 +105,7 @@ async def test_a_waiting_run_starts_after_the_triggers_it_serves_are_committed(r
     assert await begin(resources, first) == 1
 
 
+@many_writers
 async def test_a_trigger_that_races_with_the_start_is_neither_lost_nor_doubled(resources: Resources) -> None:
     run_id = await ask(resources, Unique.UNTIL_STARTED)
     for _ in range(10):
@@ -143,6 +145,7 @@ async def test_many_runs_with_keys_return_the_runs_that_have_them(resources: Res
     assert len(set(ids)) == 3
 
 
+@many_writers
 async def test_many_runs_belong_to_the_callers_transaction(resources: Resources) -> None:
     async with resources.database.writing() as session:
         await resources.client.enqueue_many([RefreshAuthorStats()] * 3, session=session)

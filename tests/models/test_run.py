@@ -17,13 +17,14 @@ from models.claim import Claim, claim, take_back_expired
 from models.clock import now
 from models.due import due_runs
 from models.run import find_runs, transaction_name
-from tests.conftest import every_database
+from tests.conftest import every_database, many_writers
 from tests.factories import run_of, running
 
 if TYPE_CHECKING:
     from worker.resources import Resources
 
 
+@many_writers
 async def test_only_one_of_many_workers_claims_a_run(resources: Resources) -> None:
     run_id = await resources.client.enqueue(RefreshAuthorStats())
 
@@ -63,6 +64,7 @@ async def test_a_batch_of_a_lost_attempt_does_not_begin(resources: Resources) ->
     assert not began
 
 
+@many_writers
 async def test_a_batch_whose_run_is_lost_in_the_middle_keeps_nothing(resources: Resources) -> None:
     context = await running(resources)
 

@@ -17,7 +17,7 @@ from models import Run, State
 from models.clock import now
 from models.family import family
 from models.run import FINISHED
-from tests.conftest import every_database
+from tests.conftest import every_database, many_writers
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
 from worker.dispatcher import dispatch
 from worker.main import run_worker, working
@@ -98,6 +98,7 @@ async def test_a_bell_for_a_run_that_was_rolled_back_does_nothing(resources: Res
         assert (await session.scalars(select(Run.id))).all() == []
 
 
+@many_writers
 async def test_a_run_of_a_dead_worker_is_taken_back_and_finished(resources: Resources) -> None:
     context = await running(resources)  # claimed, and its worker will never come back
     async with resources.database.writing.begin() as session:

@@ -16,7 +16,7 @@ from jobs.registry import BY_NAME, JOBS
 from jobs.requests import ImportPosts, PruneHistory, RebuildAuthorStats, RefreshAuthorStats
 from models import Run, State
 from models.clock import now
-from tests.conftest import every_database
+from tests.conftest import every_database, many_writers
 from tests.factories import run_of
 from worker import execution
 from worker.execution import Executor
@@ -162,6 +162,7 @@ async def test_the_lease_is_renewed_while_the_job_works(
     assert isinstance(await executor.execute(await ask(resources)), Succeeded)
 
 
+@many_writers
 async def test_a_job_whose_run_was_taken_is_stopped_and_writes_nothing(
     executor: Executor, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from models.clock import now
 from models.dialect import dialect_of
 from models.schedule import hold_schedule, move_schedule, seen_schedules
 from models.tick import take_tick, ticks
-from tests.conftest import every_database
+from tests.conftest import every_database, many_writers
 from tests.factories import post, store, user
 from worker.catch_up import MOST_AT_ONCE, CatchUp
 from worker.entry import INTERRUPTED
@@ -173,6 +173,7 @@ async def test_a_tick_that_a_worker_of_the_version_before_took_is_not_taken_agai
     assert await seen_until(resources, entry) == missed[-1]
 
 
+@many_writers
 async def test_an_entry_that_another_worker_holds_is_left_to_it_and_holds_up_no_other(
     resources: Resources,
 ) -> None:

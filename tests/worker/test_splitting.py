@@ -12,7 +12,7 @@ from models import Run, State
 from models.clock import now
 from models.family import family
 from models.run import retry_runs
-from tests.conftest import every_database
+from tests.conftest import every_database, many_writers
 from tests.factories import SITE, json_posts, json_users, run_of, write_jsonl
 from worker.execution import Executor
 from worker.main import run_worker
@@ -78,6 +78,7 @@ async def test_a_part_that_fails_holds_it_back_until_it_was_retried(
     assert len(await follow_ups(resources)) == 1
 
 
+@many_writers
 async def test_an_end_that_cannot_be_written_holds_up_no_other(resources: Resources, tmp_path: Path) -> None:
     run_id, parts = await split(resources, tmp_path)
     async with resources.database.writing.begin() as session:  # what follows is a job of another version
@@ -90,6 +91,7 @@ async def test_an_end_that_cannot_be_written_holds_up_no_other(resources: Resour
     assert (await run_of(resources, run_id)).open_children == 1
 
 
+@many_writers
 async def test_a_part_that_is_taken_back_and_done_again_counts_once(
     resources: Resources, tmp_path: Path
 ) -> None:
