@@ -1,9 +1,14 @@
 """Run migrations on the connection handed in by `headrace migrate`, or on DATABASE_URL for plain alembic."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from alembic import context
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateTable
 
 from models import Base, open_database
 from models.statements import lift_limit
@@ -11,6 +16,28 @@ from worker.settings import Settings
 
 # Two releases that start at once migrate one after the other. Any number will do; it names this lock.
 MIGRATION_LOCK = 4_857_201_133
+LOCK_SECONDS = 3_600
+
+
+@compiles(CreateTable, "mysql", "mariadb")
+def exact_table(element: CreateTable, compiler: Any, **kw: Any) -> str:
+    """Compare text as the other databases do, by case, accent and trailing space; other defaults do not."""
+    collation = "utf8mb4_nopad_bin" if compiler.dialect.is_mariadb else "utf8mb4_0900_bin"
+    created = compiler.visit_create_table(element, **kw).rstrip()
+    return f"{created} ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE {collation}"
+
+
+@contextmanager
+def alone(connection: Connection) -> Iterator[None]:
+    """Wait until nobody else migrates. MySQL's lock is not the transaction's, as each statement commits."""
+    dialect, lock = connection.dialect.name, {"id": MIGRATION_LOCK}
+    if dialect == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), lock)
+    if dialect == "mysql":
+        connection.execute(text(f"SELECT GET_LOCK(CONCAT(DATABASE(), :id), {LOCK_SECONDS})"), lock)
+    yield
+    if dialect == "mysql":
+        connection.execute(text("SELECT RELEASE_LOCK(CONCAT(DATABASE(), :id))"), lock)
 
 
 def run_migrations(connection: Connection) -> None:
@@ -20,10 +47,8 @@ def run_migrations(connection: Connection) -> None:
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
     )
-    with context.begin_transaction():
+    with context.begin_transaction(), alone(connection):
         lift_limit(connection)
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:id)"), {"id": MIGRATION_LOCK})
         context.run_migrations()
 
 

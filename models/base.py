@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, String, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, MetaData, String, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.asyncio import AsyncAttrs
 from sqlalchemy.orm import DeclarativeBase, mapped_column
@@ -44,19 +44,18 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def exact_string(length: int) -> String:
-    """Text compared byte for byte: MySQL's default collation would take `R` and `r` for one."""
-    return String(length).with_variant(mysql.VARCHAR(length, collation="utf8mb4_bin"), "mysql", "mariadb")
-
-
+# MySQL's TEXT ends at 64 KiB.
 LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+
+# MariaDB's own UUID sorts in another order than its text, and MySQL has none.
+UuidKey = Uuid().with_variant(Uuid(native_uuid=False), "mysql", "mariadb")
 
 # SQLite numbers rows by itself only where the type is spelled INTEGER.
 BigKey = BigInteger().with_variant(Integer(), "sqlite")
 
 intpk = Annotated[int, mapped_column(BigKey, primary_key=True)]
-site_name = Annotated[str, mapped_column(exact_string(64))]
-foreign_id = Annotated[str, mapped_column(exact_string(64))]
+site_name = Annotated[str, mapped_column(String(64))]
+foreign_id = Annotated[str, mapped_column(String(64))]
 name_text = Annotated[str, mapped_column(String(255))]
 small_int = Annotated[int, mapped_column(Integer())]
 count = Annotated[int, mapped_column(BigInteger(), default=0)]

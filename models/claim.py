@@ -182,15 +182,18 @@ async def take_back_expired(session: AsyncSession, most_crashes: int) -> Sequenc
     expired = (await session.scalars(select(Run.id).where(silent).with_for_update(skip_locked=True))).all()
     parked = Run.crashes + 1 >= most_crashes
     error = f"its worker died {most_crashes} times without committing anything"
-    values = {
-        "state": case((parked, State.FAILED), else_=State.QUEUED),
-        "error": case((parked, error), else_=Run.error),
-        "finished_at": case((parked, now()), else_=None),
-        "crashes": Run.crashes + 1,
-        "lease_until": None,
-        "worker": None,
-    }
-    await _update(session, Run.id.in_(expired) & silent, values)
+    # In this order: MySQL computes one value after the other, from what the ones before have left.
+    taking_back = update(Run).ordered_values(
+        (Run.state, case((parked, State.FAILED), else_=State.QUEUED)),
+        (Run.error, case((parked, error), else_=Run.error)),
+        (Run.finished_at, case((parked, now()), else_=None)),
+        (Run.crashes, Run.crashes + 1),
+        (Run.lease_until, None),
+        (Run.worker, None),
+    )
+    await session.execute(
+        taking_back.where(Run.id.in_(expired), silent).execution_options(synchronize_session=False)
+    )
     return (await session.execute(select(Run.id, Run.state).where(Run.id.in_(expired)))).all()
 
 

@@ -1,4 +1,4 @@
-"""What a connection is told when it is opened, used again after a rest, or begins a transaction."""
+"""What a connection to SQLite is told, and what is asked of one that has rested."""
 
 from __future__ import annotations
 
@@ -64,12 +64,3 @@ def prepare_sqlite(engine: AsyncEngine) -> None:
             connection.exec_driver_sql(f"PRAGMA query_only={read_only:d}")
             connection.info[READ_ONLY] = read_only
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-
-def read_only_on_mysql(engine: AsyncEngine) -> None:
-    """Make transactions that may not write such ones, in one snapshot whatever the others are in."""
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: Connection) -> None:
-        if connection.get_execution_options().get(READ_ONLY):
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from models.connections import ping_after_rest, prepare_sqlite, read_only_on_mysql
+from models.connections import ping_after_rest, prepare_sqlite
 from models.dialect import is_away
+from models.mysql import MYSQL_OPTIONS, prepare_mysql
 from models.replica import Replica
 from models.session import READ_ONLY, DatabaseSession, is_on_replica
 from models.statements import STATEMENT_SECONDS, limit_statements, mark_statements
@@ -31,8 +32,9 @@ DRIVERS = {
     "postgresql": "postgresql+asyncpg",
     "postgres": "postgresql+asyncpg",
     "sqlite": "sqlite+aiosqlite",
-    "mysql": "mysql+aiomysql",
-    "mariadb": "mysql+aiomysql",
+    "mysql": "mysql+asyncmy",
+    "mysql+aiomysql": "mysql+asyncmy",
+    "mariadb": "mysql+asyncmy",
 }
 # A worker that is paused in the middle of a batch must not keep its row locks from the one that follows.
 IDLE_TRANSACTION_MS = 60_000
@@ -50,7 +52,7 @@ def async_url(url: str) -> URL:
     except (ArgumentError, ValueError) as error:
         raise ValueError("not a database URL; expected e.g. postgresql://user@host/name") from error
     name = DRIVERS.get(parsed.drivername, parsed.drivername)
-    if name not in {*DRIVERS.values(), "mysql+asyncmy"}:
+    if name not in DRIVERS.values():
         raise ValueError(f"unknown database driver {parsed.drivername!r}; use postgresql, sqlite or mysql")
     parsed = parsed.set(drivername=name)
     if name == DRIVERS["postgresql"] and "sslmode" in parsed.query:
@@ -141,8 +143,8 @@ def _engine(url: str, pool_size: int, application: str) -> AsyncEngine:
         prepare_sqlite(engine)
     else:
         ping_after_rest(engine)
-    if engine.dialect.name in {"mysql", "mariadb"}:
-        read_only_on_mysql(engine)
+    if engine.dialect.name == "mysql":
+        prepare_mysql(engine)
     return engine
 
 
@@ -195,7 +197,9 @@ def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:
             "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_MS),
         }
         return pool | {"connect_args": {"server_settings": settings, "timeout": 10}}
-    return pool if backend != "sqlite" or async_url(url).database else {}
+    if backend == "mysql":
+        return pool | MYSQL_OPTIONS
+    return pool if async_url(url).database else {}
 
 
 async def to_its_end(step: Coroutine[Any, Any, Value]) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.sql.dml import Insert
 
+MYSQL = {"mysql", "mariadb"}
 UPSERTS: dict[str, Callable[[Any], Any]] = {"postgresql": postgresql_insert, "sqlite": sqlite_insert}
 
 
@@ -32,9 +34,27 @@ def dialect_of(session: AsyncSession | AsyncConnection) -> str:
 def insert_missing(dialect: str, table: FromClause) -> Insert:
     """Make an insert that leaves rows alone whose unique key exists already."""
     upsert = UPSERTS.get(dialect)
-    if upsert is None:
-        return insert(cast("Table", table)).prefix_with("IGNORE")
-    return cast("Insert", upsert(table).on_conflict_do_nothing())
+    if upsert:
+        return cast("Insert", upsert(table).on_conflict_do_nothing())
+    # Not IGNORE, which would also cut values that are too long; the row is set to what it is.
+    key = next(iter(table.primary_key))
+    return mysql_insert(cast("Table", table)).on_duplicate_key_update({key.name: key})
+
+
+async def insert_once(session: AsyncSession, table: FromClause, row: dict[str, Any]) -> bool:
+    """Insert a row; False means that its key exists already."""
+    dialect = dialect_of(session)
+    if dialect not in MYSQL:
+        inserted = await session.execute(insert_missing(dialect, table), row)
+        return bool(inserted.rowcount)  # type: ignore[attr-defined]
+    # MySQL counts a row that is left alone like one that is inserted, but an error costs only its statement.
+    try:
+        await session.execute(insert(cast("Table", table)), row)
+    except IntegrityError as error:
+        if fault_of(error) is not Fault.CONFLICT:
+            raise
+        return False
+    return True
 
 
 def insert_or_touch(session: AsyncSession, table: FromClause, key: str, touch: str) -> Insert:
@@ -104,13 +124,18 @@ class Fault(Enum):
     OTHER = "the connection, the server or the statement: nothing is wrong with the rows"
 
 
-# SQLSTATE: a duplicate key, a serialization failure, a deadlock; then MySQL's codes for the same.
+# SQLSTATE: a duplicate key, a serialization failure, a deadlock.
 CONFLICT_STATES = {"23505", "40001", "40P01"}
+# MySQL's codes: a duplicate key, a lock that was not free in time, a deadlock.
 MYSQL_CONFLICTS = {1062, 1205, 1213}
-
+# What comes of leaving a savepoint after a deadlock, which has rolled back the whole transaction.
+SAVEPOINT_GONE = re.compile(r"SAVEPOINT \S+ does not exist")
+MYSQL_CHECKS = {3819, 4025}  # a CHECK constraint, of MySQL and of MariaDB
 
 # SQLSTATE: the connection failed (class 08), there are too many, the server stops, starts or crashed (57P).
 AWAY_STATES = ("08", "53300", "57P")
+# MySQL's codes without such a state: too many connections of one user, a killed one, an unreachable server.
+MYSQL_AWAY = {1203, 1226, 1927, 2002, 2003}
 
 
 def is_away(error: Exception) -> bool:
@@ -118,11 +143,11 @@ def is_away(error: Exception) -> bool:
     if isinstance(error, PoolTimeoutError):
         return True
     if isinstance(error, DBAPIError):
-        driver: Any = getattr(error, "driver_exception", None) or error.orig
+        driver, state, code = _told(error)
         # asyncpg's name for a connection that was cut while it was in use.
         is_confused = type(driver).__name__ == "InternalClientError"
-        state = str(getattr(driver, "sqlstate", None) or "")
-        return error.connection_invalidated or is_confused or state.startswith(AWAY_STATES)
+        is_cut = error.connection_invalidated or is_confused
+        return is_cut or state.startswith(AWAY_STATES) or code in MYSQL_AWAY
     if str(getattr(error, "sqlstate", None) or "").startswith(AWAY_STATES):
         return True  # in the middle of a stream errors come as asyncpg raises them
     # A socket that is missing has no file name in its error, as a file of a job's own has.
@@ -131,12 +156,22 @@ def is_away(error: Exception) -> bool:
 
 def fault_of(error: DBAPIError) -> Fault:
     """Tell from SQLSTATE (class 23 integrity, 22 data) or the driver's code what kind of fault it is."""
-    driver: Any = getattr(error, "driver_exception", None) or error.orig
-    state = str(getattr(driver, "sqlstate", None) or "")
-    code = (getattr(driver, "args", None) or (None,))[0]
-    if state in CONFLICT_STATES or code in MYSQL_CONFLICTS or "UNIQUE constraint failed" in str(driver):
+    driver, state, code = _told(error)
+    says = str(driver)
+    if state in CONFLICT_STATES or code in MYSQL_CONFLICTS or "UNIQUE constraint failed" in says:
         return Fault.CONFLICT
+    if SAVEPOINT_GONE.search(says):
+        return Fault.CONFLICT
+    if state[:2] in {"22", "23"} or code in MYSQL_CHECKS:
+        return Fault.ROW
     if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
         return Fault.OTHER
-    row_fault = isinstance(error, DataError | IntegrityError) or state[:2] in {"22", "23"}
-    return Fault.ROW if row_fault or type(driver).__name__ == "DataError" else Fault.OTHER
+    row_fault = isinstance(error, DataError | IntegrityError) or type(driver).__name__ == "DataError"
+    return Fault.ROW if row_fault else Fault.OTHER
+
+
+def _told(error: DBAPIError) -> tuple[Any, str, Any]:
+    """Give the driver's own error, its SQLSTATE and its first argument, which is MySQL's code."""
+    driver: Any = getattr(error, "driver_exception", None) or error.orig
+    code = (getattr(driver, "args", None) or (None,))[0]
+    return driver, str(getattr(driver, "sqlstate", None) or ""), code

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from models.author_stats import FIGURES, authors
+from models.dialect import MYSQL, dialect_of
 from models.post import Post
 from models.tag import Tag, post_tags
 from models.user import User
@@ -14,7 +15,7 @@ from models.user import User
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import RowMapping, Select
     from sqlalchemy.ext.asyncio import AsyncSession
 
 EXPORTS: dict[str, tuple[str, ...]] = {
@@ -55,14 +56,29 @@ async def partitions(
     session: AsyncSession, entity: str, site: str | None, size: int
 ) -> AsyncIterator[Sequence[dict[str, Any]]]:
     """Stream the rows of an export, `size` at a time, as dictionaries of EXPORTS[entity] in that order."""
-    query = query_of(entity, site).execution_options(yield_per=size)
-    result = await session.stream(query)
-    async for part in result.mappings().partitions():
+    pages = _pages if entity == "posts" and dialect_of(session) in MYSQL else _streamed
+    async for part in pages(session, query_of(entity, site), size):
         tags = await _tags(session, [row["id"] for row in part]) if entity == "posts" else {}
         yield [
             {name: tags.get(row["id"], []) if name == "tags" else row[name] for name in EXPORTS[entity]}
             for row in part
         ]
+
+
+async def _streamed(
+    session: AsyncSession, query: Select[Any], size: int
+) -> AsyncIterator[Sequence[RowMapping]]:
+    result = await session.stream(query.execution_options(yield_per=size))
+    async for part in result.mappings().partitions():
+        yield part
+
+
+async def _pages(session: AsyncSession, query: Select[Any], size: int) -> AsyncIterator[Sequence[RowMapping]]:
+    """Give the same, page by page of one snapshot: MySQL has no second query while one is streamed."""
+    last = 0
+    while part := (await session.execute(query.where(Post.id > last).limit(size))).mappings().all():
+        yield part
+        last = part[-1]["id"]
 
 
 async def _tags(session: AsyncSession, post_ids: Sequence[int]) -> dict[int, list[str]]:

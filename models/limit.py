@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, exact_string
+from models.base import Base
 from models.run import Run
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Limit(Base):
 
     __tablename__ = "limits"
 
-    key: Mapped[str] = mapped_column(exact_string(200), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
 
 
 async def delete_unused_limits(session: AsyncSession) -> None:

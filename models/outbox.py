@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, func, literal_column, select, update
 
 from models.base import UtcDateTime
 from models.clock import now
-from models.dialect import dialect_of, insert_missing
+from models.dialect import MYSQL, dialect_of, insert_missing
 from models.run import DEFAULT_QUEUE, FINISHED, Run, State
 
 if TYPE_CHECKING:
@@ -120,4 +120,7 @@ async def _holders(session: AsyncSession, keys: Collection[str], scope: Scope) -
     if scope == Unique.UNTIL_STARTED:
         # Whoever claims leaves a locked row alone, so the run stays queued until this transaction ends.
         query = query.where(Run.state == State.QUEUED).with_for_update(read=True)
+    elif dialect_of(session) in MYSQL:
+        # An asker's transaction may be older than the run, and would see no more than its snapshot.
+        query = query.with_for_update(read=True)
     return {key: run_id for key, run_id in await session.execute(query) if key}

@@ -6,10 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Uuid, select
+from sqlalchemy import CheckConstraint, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, count
+from models.base import Base, UuidKey, count
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -28,7 +28,7 @@ class Receipt(Base):
         CheckConstraint("records_read = inserted + updated + unchanged + rejected + skipped", name="adds_up"),
     )
 
-    run_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(UuidKey, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     entity: Mapped[str] = mapped_column(String(16), primary_key=True)
     records_read: Mapped[count]
     inserted: Mapped[count]

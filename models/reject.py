@@ -5,22 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import (
-    ForeignKey,
-    LargeBinary,
-    String,
-    Text,
-    UniqueConstraint,
-    Uuid,
-    and_,
-    func,
-    or_,
-    select,
-)
+from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint, and_, func, or_, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column, undefer
 
-from models.base import Base, intpk, small_int
+from models.base import Base, LongText, UuidKey, intpk, small_int
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,13 +27,13 @@ class Reject(Base):
     __table_args__ = (UniqueConstraint("run_id", "file_number", "position"),)
 
     id: Mapped[intpk]
-    run_id: Mapped[UUID] = mapped_column(Uuid, ForeignKey("runs.id", ondelete="CASCADE"))
+    run_id: Mapped[UUID] = mapped_column(UuidKey, ForeignKey("runs.id", ondelete="CASCADE"))
     entity: Mapped[str] = mapped_column(String(16))
-    source: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(LongText)
     file_number: Mapped[small_int]
     position: Mapped[int]
     rule: Mapped[str] = mapped_column(String(32))
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(LongText)
     raw: Mapped[bytes] = mapped_column(
         LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb"), deferred=True
     )

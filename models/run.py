@@ -12,8 +12,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
-    Text,
-    Uuid,
     and_,
     delete,
     or_,
@@ -22,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
-from models.base import Base, count, exact_string, small_int
+from models.base import Base, LongText, UuidKey, count, small_int
 from models.clock import now
 from models.receipt import Receipt
 
@@ -66,16 +64,16 @@ class Run(Base):
         Index(None, "limit_key", "state"),
     )
 
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True, default=uuid4)
+    id: Mapped[UUID] = mapped_column(UuidKey, primary_key=True, default=uuid4)
     job: Mapped[str] = mapped_column(String(64))
     request: Mapped[dict[str, Any]]
     queue: Mapped[str] = mapped_column(String(32), default=DEFAULT_QUEUE, server_default=DEFAULT_QUEUE)
-    unique_key: Mapped[str | None] = mapped_column(exact_string(200), unique=True)
+    unique_key: Mapped[str | None] = mapped_column(String(200), unique=True)
     parent_id: Mapped[UUID | None] = mapped_column(
-        Uuid, ForeignKey("runs.id", ondelete="SET NULL"), index=True
+        UuidKey, ForeignKey("runs.id", ondelete="SET NULL"), index=True
     )
     part: Mapped[int | None]
-    limit_key: Mapped[str | None] = mapped_column(exact_string(200))
+    limit_key: Mapped[str | None] = mapped_column(String(200))
     limit_count: Mapped[int | None]
     open_children: Mapped[small_int] = mapped_column(default=0, server_default="0")
     follow_up: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -91,7 +89,7 @@ class Run(Base):
     bytes_done: Mapped[count]
     bytes_total: Mapped[count]
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(LongText)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

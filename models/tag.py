@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, ForeignKey, Table, bindparam, delete, select
+from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, BigKey, exact_string, intpk
+from models.base import Base, BigKey, intpk
 from models.dialect import dialect_of, insert_missing
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Tag(Base):
     __tablename__ = "tags"
 
     id: Mapped[intpk]
-    name: Mapped[str] = mapped_column(exact_string(100), unique=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
 
 
 async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, ForeignKey, String, Table, Uuid, delete, func, select, update
+from sqlalchemy import Column, ForeignKey, String, Table, delete, func, select, update
 
-from models.base import Base, UtcDateTime
+from models.base import Base, UtcDateTime, UuidKey
 from models.clock import now
-from models.dialect import dialect_of, insert_missing
+from models.dialect import insert_once
 from models.run import Run
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ticks = Table(
     Base.metadata,
     Column("schedule", String(64), primary_key=True),
     Column("tick", UtcDateTime(), primary_key=True),
-    Column("run_id", Uuid, ForeignKey("runs.id", ondelete="SET NULL"), index=True),
+    Column("run_id", UuidKey, ForeignKey("runs.id", ondelete="SET NULL"), index=True),
 )
 
 
@@ -43,10 +43,7 @@ Base.registry.map_imperatively(Tick, ticks)
 
 async def take_tick(session: AsyncSession, schedule: str, tick: datetime) -> bool:
     """Take a tick for this transaction; False means that another worker has it already."""
-    taken = await session.execute(
-        insert_missing(dialect_of(session), ticks).values(schedule=schedule, tick=tick)
-    )
-    return bool(taken.rowcount)  # type: ignore[attr-defined]
+    return await insert_once(session, ticks, {"schedule": schedule, "tick": tick})
 
 
 async def link_tick(session: AsyncSession, schedule: str, tick: datetime, run_id: UUID) -> None:

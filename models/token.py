@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import String, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, exact_string, intpk
+from models.base import Base, intpk
 from models.clock import now
 from models.dialect import dialect_of, insert_missing
 
@@ -37,8 +37,8 @@ class Token(Base):
     __tablename__ = "api_tokens"
 
     id: Mapped[intpk]
-    name: Mapped[str] = mapped_column(exact_string(100), unique=True)
-    hash: Mapped[str] = mapped_column(exact_string(64), unique=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
     scope: Mapped[str] = mapped_column(String(8))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]

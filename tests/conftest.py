@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy import make_url
 
 from models.database import open_database
+from tests.mariadb import shared_mariadb
 from worker.embedded import Services, embedded_services
 from worker.resources import Resources, open_resources
 from worker.schema import migrate
@@ -29,10 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from tests.mariadb import MariaDb
+
 TEMPLATE = "headrace_template"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
-both_databases = pytest.mark.parametrize("backend", ["postgresql", "sqlite"], indirect=True)
+every_database = pytest.mark.parametrize("backend", ["postgresql", "sqlite", "mariadb"], indirect=True)
+many_writers = pytest.mark.parametrize("backend", ["postgresql", "mariadb"], indirect=True)
+known_keys = pytest.mark.parametrize("backend", ["postgresql", "sqlite"], indirect=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -89,9 +94,19 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[MariaDb]:
+    """One MariaDB, shared by the parallel test processes; only tests that need it start it."""
+    if shutil.which("mariadbd") is None:
+        pytest.skip("mariadbd is not installed")
+    base = tmp_path_factory.getbasetemp()
+    with shared_mariadb((base if worker_id == "master" else base.parent) / "mariadb") as server:
+        yield server
+
+
 @pytest.fixture
 def backend(request: pytest.FixtureRequest) -> str:
-    """The kind of database a test runs on; PostgreSQL unless it asks for both."""
+    """The kind of database a test runs on; PostgreSQL unless it asks for every one."""
     return str(getattr(request, "param", "postgresql"))
 
 
@@ -102,6 +117,11 @@ async def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: P
         path = tmp_path / "headrace.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite+aiosqlite:///{path}"
+        return
+    if backend == "mariadb":
+        server: MariaDb = request.getfixturevalue("mariadb")
+        async with server.database() as url:
+            yield url
         return
     services: Services = request.getfixturevalue("services")
     name = f"test_{uuid4().hex}"

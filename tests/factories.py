@@ -16,6 +16,7 @@ from jobs.sources.record import PostRecord, TagRecord, UserRecord
 from jobs.writers.add_all import write_posts, write_users
 from models import Database, Post, Run
 from models.claim import claim
+from models.post import link_parents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,13 +50,14 @@ def tag(name: str) -> TagRecord:
 
 
 async def store(database: Database, *records: UserRecord | PostRecord, site: str = SITE) -> None:
-    """Write records as one committed batch each, users first."""
+    """Write records as one committed batch each, users first, and link them as the end of an import does."""
     users = [record for record in records if isinstance(record, UserRecord)]
     posts = [record for record in records if isinstance(record, PostRecord)]
     async with database.writing.begin() as session:
         await write_users(session, site, users)
     async with database.writing.begin() as session:
         await write_posts(session, site, posts)
+        await link_parents(session, site, len(posts))
 
 
 async def running(resources: Resources, request: Request | None = None, **overrides: Any) -> JobContext:

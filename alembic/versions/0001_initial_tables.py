@@ -17,21 +17,18 @@ depends_on = None
 
 
 BIG_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
-
-def exact_string(length: int) -> sa.String:
-    on_mysql = mysql.VARCHAR(length, collation="utf8mb4_bin")
-    return sa.String(length).with_variant(on_mysql, "mysql", "mariadb")
+LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
+UUID_KEY = sa.Uuid().with_variant(sa.Uuid(native_uuid=False), "mysql", "mariadb")
 
 
 def upgrade() -> None:
     op.create_table(
         "runs",
-        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("id", UUID_KEY, nullable=False),
         sa.Column("job", sa.String(length=64), nullable=False),
         sa.Column("request", sa.JSON(), nullable=False),
-        sa.Column("unique_key", exact_string(200), nullable=True),
-        sa.Column("parent_id", sa.Uuid(), nullable=True),
+        sa.Column("unique_key", sa.String(length=200), nullable=True),
+        sa.Column("parent_id", UUID_KEY, nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
@@ -43,7 +40,7 @@ def upgrade() -> None:
         sa.Column("bytes_done", sa.BigInteger(), nullable=False),
         sa.Column("bytes_total", sa.BigInteger(), nullable=False),
         sa.Column("result", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("error", LONG_TEXT, nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=True),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
@@ -59,15 +56,15 @@ def upgrade() -> None:
     op.create_table(
         "tags",
         sa.Column("id", BIG_KEY, nullable=False),
-        sa.Column("name", exact_string(100), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tags")),
         sa.UniqueConstraint("name", name=op.f("uq_tags_name")),
     )
     op.create_table(
         "users",
         sa.Column("id", BIG_KEY, nullable=False),
-        sa.Column("site", exact_string(64), nullable=False),
-        sa.Column("external_id", exact_string(64), nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("external_id", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=True),
         sa.Column("email", sa.String(length=320), nullable=True),
         sa.Column("reputation", sa.BigInteger(), nullable=False),
@@ -96,16 +93,16 @@ def upgrade() -> None:
     op.create_table(
         "posts",
         sa.Column("id", BIG_KEY, nullable=False),
-        sa.Column("site", exact_string(64), nullable=False),
-        sa.Column("external_id", exact_string(64), nullable=False),
+        sa.Column("site", sa.String(length=64), nullable=False),
+        sa.Column("external_id", sa.String(length=64), nullable=False),
         sa.Column("author_id", BIG_KEY, nullable=True),
-        sa.Column("author_external_id", exact_string(64), nullable=True),
+        sa.Column("author_external_id", sa.String(length=64), nullable=True),
         sa.Column("author_name", sa.String(length=255), nullable=True),
         sa.Column("parent_id", BIG_KEY, nullable=True),
-        sa.Column("parent_external_id", exact_string(64), nullable=True),
+        sa.Column("parent_external_id", sa.String(length=64), nullable=True),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("title", sa.String(length=1000), nullable=True),
-        sa.Column("content", sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb"), nullable=True),
+        sa.Column("content", LONG_TEXT, nullable=True),
         sa.Column("score", sa.Integer(), nullable=False),
         sa.Column("word_count", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -138,7 +135,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "receipts",
-        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("run_id", UUID_KEY, nullable=False),
         sa.Column("entity", sa.String(length=16), nullable=False),
         sa.Column("records_read", sa.BigInteger(), nullable=False),
         sa.Column("inserted", sa.BigInteger(), nullable=False),
@@ -159,13 +156,13 @@ def upgrade() -> None:
     op.create_table(
         "rejects",
         sa.Column("id", BIG_KEY, nullable=False),
-        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("run_id", UUID_KEY, nullable=False),
         sa.Column("entity", sa.String(length=16), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("source", LONG_TEXT, nullable=False),
         sa.Column("file_number", sa.Integer(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("rule", sa.String(length=32), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", LONG_TEXT, nullable=False),
         sa.Column(
             "raw", sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb"), nullable=False
         ),
@@ -188,7 +185,7 @@ def upgrade() -> None:
         "ticks",
         sa.Column("schedule", sa.String(length=64), nullable=False),
         sa.Column("tick", UtcDateTime(), nullable=False),
-        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("run_id", UUID_KEY, nullable=True),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_ticks_run_id"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("schedule", "tick", name=op.f("pk_ticks")),
     )

@@ -8,7 +8,6 @@ Revises: 0001
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
 
 from models.base import UtcDateTime
 
@@ -20,11 +19,6 @@ depends_on = None
 ADDED = ("queue", "part", "limit_key", "limit_count", "open_children", "follow_up", "traceparent")
 
 
-def exact_string(length: int) -> sa.String:
-    on_mysql = mysql.VARCHAR(length, collation="utf8mb4_bin")
-    return sa.String(length).with_variant(on_mysql, "mysql", "mariadb")
-
-
 def upgrade() -> None:
     op.create_table(
         "schedules",
@@ -34,12 +28,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "limits",
-        sa.Column("key", exact_string(200), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_limits")),
     )
     op.add_column("runs", sa.Column("queue", sa.String(length=32), server_default="default", nullable=False))
     op.add_column("runs", sa.Column("part", sa.BigInteger(), nullable=True))
-    op.add_column("runs", sa.Column("limit_key", exact_string(200), nullable=True))
+    op.add_column("runs", sa.Column("limit_key", sa.String(length=200), nullable=True))
     op.add_column("runs", sa.Column("limit_count", sa.BigInteger(), nullable=True))
     op.add_column("runs", sa.Column("open_children", sa.Integer(), server_default="0", nullable=False))
     op.add_column("runs", sa.Column("follow_up", sa.JSON(none_as_null=True), nullable=True))

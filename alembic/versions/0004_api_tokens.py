@@ -8,7 +8,6 @@ Revises: 0002
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
 
 from models.base import UtcDateTime
 
@@ -21,17 +20,12 @@ depends_on = None
 BIG_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def exact_string(length: int) -> sa.String:
-    on_mysql = mysql.VARCHAR(length, collation="utf8mb4_bin")
-    return sa.String(length).with_variant(on_mysql, "mysql", "mariadb")
-
-
 def upgrade() -> None:
     op.create_table(
         "api_tokens",
         sa.Column("id", BIG_KEY, nullable=False),
-        sa.Column("name", exact_string(100), nullable=False),
-        sa.Column("hash", exact_string(64), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("scope", sa.String(length=8), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=True),

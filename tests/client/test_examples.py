@@ -18,7 +18,7 @@ from sqlalchemy import func, select, text
 
 from models import Run, State
 from tests.client.environment import ROOT
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import json_posts, run_of, write_jsonl
 from worker.main import run_worker, working
 
@@ -118,7 +118,7 @@ async def assert_imported_once(resources: Resources, run_id: str) -> None:
         assert await session.scalar(imports) == 1
 
 
-@both_databases
+@every_database
 async def test_a_service_commits_its_own_row_and_the_run_together(
     service: Service, resources: Resources, posts: Path
 ) -> None:

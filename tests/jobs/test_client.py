@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from jobs.client import JobClient, open_client
 from jobs.requests import ImportPosts, RefreshAuthorStats
 from models import Run, State, Tag
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from tests.factories import run_of
 from worker.dispatcher import dispatch
 
@@ -36,7 +36,7 @@ async def how_many_runs(resources: Resources) -> int:
         return await session.scalar(select(func.count()).select_from(Run)) or 0
 
 
-@both_databases
+@every_database
 async def test_a_request_becomes_a_queued_run_and_a_bell_without_its_data(resources: Resources) -> None:
     run_id = await resources.client.enqueue(REQUEST)
     run = await run_of(resources, run_id)
@@ -46,7 +46,7 @@ async def test_a_request_becomes_a_queued_run_and_a_bell_without_its_data(resour
     assert await resources.redis.get(f"arq:job:{run_id}") is None
 
 
-@both_databases
+@every_database
 async def test_a_run_exists_if_and_only_if_the_callers_transaction_commits(resources: Resources) -> None:
     async with resources.database.writing() as session:
         session.add(Tag(name="the caller's own row"))
@@ -61,6 +61,7 @@ async def test_a_run_exists_if_and_only_if_the_callers_transaction_commits(resou
     assert await queued(resources) == {str(run_id)}
 
 
+@many_writers
 async def test_no_bell_rings_for_a_savepoint_and_none_is_lost_with_one(resources: Resources) -> None:
     async with resources.database.writing() as session:
         await session.begin()
@@ -74,13 +75,14 @@ async def test_no_bell_rings_for_a_savepoint_and_none_is_lost_with_one(resources
     assert await queued(resources) == {str(kept), str(inner)}
 
 
-@both_databases
+@every_database
 async def test_a_unique_key_makes_a_second_ask_return_the_first_run(resources: Resources) -> None:
     ids = [await resources.client.enqueue(REQUEST, unique_key="once") for _ in range(3)]
     assert len(set(ids)) == 1
     assert await how_many_runs(resources) == 1
 
 
+@many_writers
 async def test_a_unique_key_holds_among_concurrent_asks(resources: Resources) -> None:
     ids = await asyncio.gather(*(resources.client.enqueue(REQUEST, unique_key="once") for _ in range(8)))
     assert len(set(ids)) == 1

@@ -15,7 +15,7 @@ from jobs.errors import InputError
 from jobs.export_rows import export_rows
 from jobs.requests import ExportRows, ImportPosts
 from models.exports import EXPORTS
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import NOON, SITE, post, run_of, running, store, user
 from worker.execution import Executor
 
@@ -48,7 +48,7 @@ async def fill(resources: Resources) -> None:
     await store(resources.database, post("elsewhere"), site="other")
 
 
-@both_databases
+@every_database
 @pytest.mark.usefixtures("small_partitions")
 async def test_posts_are_exported_once_each_with_their_tags(resources: Resources, tmp_path: Path) -> None:
     await fill(resources)
@@ -72,7 +72,7 @@ async def test_posts_are_exported_once_each_with_their_tags(resources: Resources
     }
 
 
-@both_databases
+@every_database
 async def test_authors_are_exported_with_exact_figures(resources: Resources, tmp_path: Path) -> None:
     await fill(resources)
     path = tmp_path / "authors.jsonl"
@@ -85,7 +85,7 @@ async def test_authors_are_exported_with_exact_figures(resources: Resources, tmp
     assert datetime.fromisoformat(rows[0]["first_post_at"]) == NOON.astimezone(UTC)
 
 
-@both_databases
+@every_database
 async def test_csv_quotes_what_must_be_quoted(resources: Resources, tmp_path: Path) -> None:
     await fill(resources)
     path = tmp_path / "posts.csv"
@@ -98,7 +98,7 @@ async def test_csv_quotes_what_must_be_quoted(resources: Resources, tmp_path: Pa
     assert rows[4]["tags"] == "a|b"
 
 
-@both_databases
+@every_database
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])
 async def test_an_export_can_be_imported_again_and_changes_nothing(
     resources: Resources, tmp_path: Path, format_: str
@@ -151,7 +151,7 @@ async def test_a_name_as_long_as_the_file_system_allows_can_be_written(
     assert path.exists()
 
 
-@both_databases
+@every_database
 async def test_users_and_tags_are_exported_with_the_columns_of_the_contract(
     resources: Resources, tmp_path: Path
 ) -> None:

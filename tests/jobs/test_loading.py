@@ -16,7 +16,7 @@ from jobs.requests import ImportDump, ImportPosts, ImportUsers
 from jobs.writers.registry import choose_writer
 from models import Post, Receipt, Reject, Run, State, User
 from models.claim import claim
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from tests.factories import SITE, json_posts, json_users, posts_of, run_of, running, write_csv, write_jsonl
 from worker.execution import Executor
 from worker.outcomes import Failed, Succeeded
@@ -40,7 +40,7 @@ def counts(run: Run) -> dict[str, dict[str, int]]:
     return {r.entity: {name: getattr(r, name) for name in names} for r in run.receipts}
 
 
-@both_databases
+@every_database
 async def test_a_folder_is_imported_as_one_run_with_a_receipt_per_entity(
     resources: Resources, tmp_path: Path
 ) -> None:
@@ -58,7 +58,7 @@ async def test_a_folder_is_imported_as_one_run_with_a_receipt_per_entity(
     assert refresh.job == "refresh_author_stats"
 
 
-@both_databases
+@every_database
 async def test_posts_imported_before_users_are_linked_when_these_arrive(
     resources: Resources, tmp_path: Path
 ) -> None:
@@ -108,7 +108,7 @@ async def again(resources: Resources, context: JobContext) -> JobContext:
     )
 
 
-@both_databases
+@every_database
 @pytest.mark.parametrize("batches", [0, 1, 2, 3, 5])
 async def test_a_rerun_goes_on_at_the_checkpoint_wherever_the_first_attempt_stopped(
     resources: Resources, tmp_path: Path, batches: int
@@ -161,7 +161,7 @@ async def test_a_file_that_is_rewritten_during_an_import_stops_it(
     assert len(await posts_of(resources.database)) == 100
 
 
-@both_databases
+@every_database
 async def test_bad_records_are_kept_with_bytes_position_rule_and_reason(
     resources: Resources, tmp_path: Path
 ) -> None:
@@ -197,6 +197,7 @@ async def test_fields_that_are_not_kept_are_counted(resources: Resources, tmp_pa
     assert [receipt.unknown_fields for receipt in run.receipts] == [{"mood": 4}]
 
 
+@many_writers
 async def test_large_records_make_smaller_batches_and_none_is_lost(
     resources: Resources, tmp_path: Path
 ) -> None:

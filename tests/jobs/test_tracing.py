@@ -11,7 +11,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from jobs.requests import RefreshAuthorStats
 from jobs.tracing import in_trace, traceparent
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import run_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ASKING = NonRecordingSpan(SpanContext(0xA, 0xB, is_remote=False, trace_flags=Tra
 HEADER = f"00-{0xA:032x}-{0xB:016x}-01"
 
 
-@both_databases
+@every_database
 async def test_a_run_carries_the_context_in_which_it_was_asked_for(resources: Resources) -> None:
     with trace.use_span(ASKING):
         inside = await resources.client.enqueue(RefreshAuthorStats())

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import delete, event, func, insert, select, update
+from sqlalchemy import delete, event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from jobs.errors import BatchConflictError
@@ -17,7 +17,8 @@ from jobs.writers.registry import choose_writer
 from jobs.writers.written import Written
 from models import Post, StaleAuthor, Tag, User, post_tags
 from models.exports import partitions
-from tests.conftest import both_databases
+from models.post import link_parents
+from tests.conftest import every_database, known_keys, many_writers
 from tests.factories import SITE, post, posts_of, running, store, tag, user
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 async def write(resources: Resources, *records: PostRecord) -> Written:
     async with resources.database.writing.begin() as session:
-        return await write_posts(session, SITE, records)
+        written = await write_posts(session, SITE, records)
+        await link_parents(session, SITE, len(records))  # as the end of an import does
+        return written
 
 
 async def tags_of(resources: Resources) -> dict[str, list[str]]:
@@ -38,7 +41,7 @@ async def tags_of(resources: Resources) -> dict[str, list[str]]:
         return {row["external_id"]: row["tags"] for row in rows}
 
 
-@both_databases
+@every_database
 async def test_a_second_load_of_the_same_records_changes_nothing(resources: Resources) -> None:
     records = [post(n, 1, tags=("a", "b"), parent_external_id="0" if n else None) for n in range(5)]
     await store(resources.database, user(1))
@@ -46,7 +49,7 @@ async def test_a_second_load_of_the_same_records_changes_nothing(resources: Reso
     assert await write(resources, *records) == Written(unchanged=5)
 
 
-@both_databases
+@every_database
 async def test_a_changed_record_updates_its_row_alone(resources: Resources) -> None:
     await store(resources.database, user(1), post("a", 1), post("b", 1))
     written = await write(resources, post("a", 1, score=9), post("b", 1))
@@ -54,7 +57,7 @@ async def test_a_changed_record_updates_its_row_alone(resources: Resources) -> N
     assert (await posts_of(resources.database))["a"].score == 9
 
 
-@both_databases
+@every_database
 async def test_tags_follow_the_record(resources: Resources) -> None:
     await write(resources, post("a", tags=("x", "y")), post("b", tags=("x",)))
     assert await write(resources, post("a", tags=("y", "z")), post("b", tags=("x",))) == Written(
@@ -63,7 +66,7 @@ async def test_tags_follow_the_record(resources: Resources) -> None:
     assert await tags_of(resources) == {"a": ["y", "z"], "b": ["x"]}
 
 
-@both_databases
+@known_keys
 async def test_more_tags_than_a_statement_takes_parameters_come_and_go(resources: Resources) -> None:
     many = tuple(f"tag-{n}" for n in range(40_000))
     assert await write(resources, post("a", tags=many)) == Written(inserted=1)
@@ -71,6 +74,7 @@ async def test_more_tags_than_a_statement_takes_parameters_come_and_go(resources
     assert await tags_of(resources) == {"a": []}
 
 
+@many_writers
 async def test_an_author_whom_another_import_set_meanwhile_is_marked_too(resources: Resources) -> None:
     database = resources.database
     await store(database, *map(user, "xyz"), post("a", "x"))
@@ -104,7 +108,7 @@ async def test_an_author_whom_another_import_set_meanwhile_is_marked_too(resourc
         assert set((await session.scalars(query)).all()) == {"y", "z"}
 
 
-@both_databases
+@every_database
 async def test_a_record_twice_in_a_batch_ends_as_its_last_version(resources: Resources) -> None:
     written = await write(resources, post("a", tags=("x",)), post("a", score=3, tags=("y",)))
     assert written == Written(inserted=1, updated=1)
@@ -112,7 +116,7 @@ async def test_a_record_twice_in_a_batch_ends_as_its_last_version(resources: Res
     assert await tags_of(resources) == {"a": ["y"]}
 
 
-@both_databases
+@every_database
 async def test_posts_may_come_before_their_authors_and_parents(resources: Resources) -> None:
     await write(resources, post("child", 1, parent_external_id="root", author_name="shown"))
     await write(resources, post("root", 2))
@@ -129,7 +133,7 @@ async def test_posts_may_come_before_their_authors_and_parents(resources: Resour
     assert {p.author_id for p in posts.values()} == set(authors.values()) == stale
 
 
-@both_databases
+@every_database
 async def test_a_deleted_owner_stays_null_with_the_name_kept(resources: Resources) -> None:
     await write(resources, post("a", None, author_name="user22"))
     await link(await running(resources), SITE)
@@ -137,7 +141,7 @@ async def test_a_deleted_owner_stays_null_with_the_name_kept(resources: Resource
     assert (kept.author_id, kept.author_external_id, kept.author_name) == (None, None, "user22")
 
 
-@both_databases
+@every_database
 async def test_the_same_ids_on_two_sites_are_two_records(resources: Resources) -> None:
     await store(resources.database, user(1), post("a", 1, score=1), site="one")
     await store(resources.database, user(1), post("a", 1, score=2), site="two")
@@ -145,7 +149,7 @@ async def test_the_same_ids_on_two_sites_are_two_records(resources: Resources) -
     assert (await posts_of(resources.database, "two"))["a"].score == 2
 
 
-@both_databases
+@every_database
 async def test_every_author_whose_posts_change_is_marked_stale(resources: Resources) -> None:
     await store(resources.database, *map(user, (1, 2, 3)), post("a", 1), post("b", 2), post("c", 3))
     async with resources.database.writing.begin() as session:
@@ -170,7 +174,7 @@ async def test_markup_is_not_counted_as_words(resources: Resources) -> None:
     assert (await posts_of(resources.database))["a"].word_count == 3
 
 
-@both_databases
+@every_database
 async def test_tags_are_inserted_once(resources: Resources) -> None:
     async with resources.database.writing.begin() as session:
         assert await write_tags(session, SITE, [tag("a"), tag("b"), tag("a")]) == Written(
@@ -179,7 +183,7 @@ async def test_tags_are_inserted_once(resources: Resources) -> None:
         assert await write_tags(session, SITE, [tag("a"), tag("A")]) == Written(inserted=1, unchanged=1)
 
 
-@both_databases
+@known_keys
 @pytest.mark.parametrize("how_many", [10, 700])
 async def test_new_rows_leave_in_one_insert_per_table(resources: Resources, how_many: int) -> None:
     statements: list[str] = []
@@ -193,7 +197,7 @@ async def test_new_rows_leave_in_one_insert_per_table(resources: Resources, how_
     assert sorted(inserts) == ["post_tags", "posts", "tags"]
 
 
-@both_databases
+@every_database
 async def test_records_that_the_database_refuses_stand_alone_and_the_rest_is_kept(
     resources: Resources,
 ) -> None:
@@ -215,6 +219,7 @@ async def test_records_that_the_database_refuses_stand_alone_and_the_rest_is_kep
     assert kept == {str(n) for n in range(9)} - {"3", "7"}
 
 
+@many_writers
 async def test_a_key_that_another_import_inserted_first_is_a_conflict_not_a_reject(
     resources: Resources,
 ) -> None:
@@ -229,6 +234,7 @@ async def test_a_key_that_another_import_inserted_first_is_a_conflict_not_a_reje
             await write_or_bisect(session, SITE, [user(1)], late)
 
 
+@many_writers
 async def test_an_error_that_is_not_about_rows_is_not_bisected(resources: Resources) -> None:
     calls = []
 
@@ -247,8 +253,24 @@ def test_auto_is_a_writer_for_every_entity() -> None:
     assert set(choose_writer("auto").entities) == {"users", "posts", "tags"}
 
 
+@many_writers
 async def test_links_of_a_deleted_post_go_with_it(resources: Resources) -> None:
     await write(resources, post("a", tags=("x",)))
     async with resources.database.writing.begin() as session:
         await session.execute(delete(Post))
         assert await session.scalar(select(func.count()).select_from(post_tags)) == 0
+
+
+@pytest.mark.parametrize("backend", ["mariadb"], indirect=True)
+async def test_a_record_that_is_too_large_for_the_server_is_a_reject_and_the_others_are_loaded(
+    resources: Resources,
+) -> None:
+    async with resources.database.writing.begin() as session:
+        most = await session.scalar(text("SELECT @@max_allowed_packet"))
+        records = [
+            post("large", content="'" * (most // 2)),
+            *(post(n, content="\n" * 1_000_000) for n in range(12)),
+        ]
+        written, refused = await write_or_bisect(session, SITE, records, write_posts)
+    assert written.inserted == 12
+    assert [(bad.rule, "max_allowed_packet" in bad.reason) for bad in refused] == [("database", True)]

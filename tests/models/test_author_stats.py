@@ -22,7 +22,7 @@ from models.author_stats import (
     recompute,
     take_stale,
 )
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from tests.factories import NOON, SITE, post, running, store, user
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def random_posts(seed: int) -> list[PostRecord]:
     ]
 
 
-@both_databases
+@every_database
 async def test_figures_are_exact_before_and_after_a_refresh(resources: Resources) -> None:
     posts = random_posts(1)
     await store(resources.database, *map(user, range(8)), *posts)
@@ -87,7 +87,7 @@ async def test_figures_are_exact_before_and_after_a_refresh(resources: Resources
         assert await drifted(session) == 0
 
 
-@both_databases
+@every_database
 async def test_a_post_that_changes_its_author_moves_the_figures_of_both(resources: Resources) -> None:
     await store(resources.database, user(1), user(2), post("a", 1, score=5), post("b", 1, score=1))
     await refresh(resources.database)
@@ -99,7 +99,7 @@ async def test_a_post_that_changes_its_author_moves_the_figures_of_both(resource
     assert await read(resources.database) == figures
 
 
-@both_databases
+@every_database
 async def test_an_author_who_loses_the_last_post_has_no_row(resources: Resources) -> None:
     await store(resources.database, user(1), user(2), post("a", 1))
     await refresh(resources.database)
@@ -108,7 +108,7 @@ async def test_an_author_who_loses_the_last_post_has_no_row(resources: Resources
     assert set(await read(resources.database)) == {"2"}
 
 
-@both_databases
+@every_database
 async def test_a_drift_is_counted(resources: Resources) -> None:
     await store(resources.database, user(1), user(2), post("a", 1), post("b", 2))
     await refresh(resources.database)
@@ -118,6 +118,7 @@ async def test_a_drift_is_counted(resources: Resources) -> None:
         assert await drifted(session) == 2
 
 
+@many_writers
 async def test_a_mark_made_during_a_refresh_survives_it(resources: Resources) -> None:
     database = resources.database
     await store(database, user(1), post("a", 1, score=1))
@@ -140,6 +141,7 @@ async def test_a_mark_made_during_a_refresh_survives_it(resources: Resources) ->
         assert (await session.scalars(select(StaleAuthor.author_id))).all() == [author]
 
 
+@many_writers
 async def test_a_mark_that_an_import_is_renewing_is_left_to_the_next_refresh(resources: Resources) -> None:
     database = resources.database
     await store(database, user(1), post("a", 1))
@@ -182,6 +184,7 @@ async def until_somebody_waits(database: Database) -> None:
             await asyncio.sleep(0.02)
 
 
+@many_writers
 async def test_two_refreshers_never_take_the_same_author(resources: Resources) -> None:
     database = resources.database
     await store(database, *map(user, range(10)), *(post(n, n) for n in range(10)))

@@ -16,7 +16,7 @@ from models.clock import now
 from models.database import async_url
 from models.dialect import Fault, fault_of, reserve_ids
 from models.tag import ensure_tags
-from tests.conftest import both_databases
+from tests.conftest import every_database, known_keys
 from tests.factories import SITE, store, user
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
         ("postgresql://u@h/d", "postgresql+asyncpg"),
         ("postgres://u@h/d", "postgresql+asyncpg"),
         ("sqlite:///x.db", "sqlite+aiosqlite"),
-        ("mysql://u@h/d", "mysql+aiomysql"),
+        ("mysql://u@h/d", "mysql+asyncmy"),
+        ("mariadb://u@h/d", "mysql+asyncmy"),
+        ("mysql+aiomysql://u@h/d", "mysql+asyncmy"),
         ("mysql+asyncmy://u@h/d", "mysql+asyncmy"),
     ],
 )
@@ -47,7 +49,7 @@ def test_other_urls_are_refused(given: str) -> None:
         async_url(given)
 
 
-@both_databases
+@every_database
 async def test_times_come_back_aware_and_in_utc(resources: Resources) -> None:
     there = datetime(2026, 7, 1, 14, 30, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
     await store(resources.database, user(1, created_at=there))
@@ -57,13 +59,13 @@ async def test_times_come_back_aware_and_in_utc(resources: Resources) -> None:
     assert back.tzinfo is UTC
 
 
-@both_databases
+@every_database
 async def test_a_naive_time_is_refused(resources: Resources) -> None:
     with pytest.raises(StatementError, match="naive"):
         await store(resources.database, user(1, created_at=datetime(2026, 1, 1)))  # noqa: DTZ001
 
 
-@both_databases
+@every_database
 async def test_the_database_clock_counts_seconds(resources: Resources) -> None:
     async with resources.database.reading() as session:
         early, late = (await session.execute(select(now(), now(90.5)))).one()
@@ -71,7 +73,7 @@ async def test_the_database_clock_counts_seconds(resources: Resources) -> None:
     assert abs(datetime.now(UTC) - early) < timedelta(seconds=5)
 
 
-@both_databases
+@every_database
 async def test_a_reading_session_sees_one_snapshot(resources: Resources) -> None:
     async with resources.database.reading() as session:
         assert (await session.scalars(select(Tag.name))).all() == []
@@ -80,7 +82,7 @@ async def test_a_reading_session_sees_one_snapshot(resources: Resources) -> None
         assert (await session.scalars(select(Tag.name))).all() == []
 
 
-@both_databases
+@known_keys
 async def test_reserved_keys_are_free_and_distinct(resources: Resources) -> None:
     await store(resources.database, user(1), user(2))
     async with resources.database.writing.begin() as session:
@@ -89,7 +91,7 @@ async def test_reserved_keys_are_free_and_distinct(resources: Resources) -> None
     assert len({*keys} - taken) == 5
 
 
-@both_databases
+@every_database
 async def test_database_errors_are_told_apart(resources: Resources) -> None:
     async def fault(**values: object) -> Fault:
         with pytest.raises(DBAPIError) as caught:

@@ -15,7 +15,7 @@ from models import Limit, Run, State
 from models.claim import Claim, claim, take_back_expired
 from models.clock import now
 from models.due import due_runs
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from worker import execution
 from worker.execution import Executor
 from worker.main import run_worker, working
@@ -43,7 +43,7 @@ async def due(resources: Resources) -> set[UUID]:
         return {run_id for run_id, *_ in await due_runs(session, 100)}
 
 
-@both_databases
+@every_database
 async def test_claims_at_the_same_time_do_not_pass_a_limit_together(resources: Resources) -> None:
     asked = ExportRows(entity="users", path="/nowhere")
     ids = await resources.client.enqueue_many([asked] * 12)
@@ -52,7 +52,7 @@ async def test_claims_at_the_same_time_do_not_pass_a_limit_together(resources: R
     assert await take(resources, *ids) == []
 
 
-@both_databases
+@every_database
 async def test_a_dump_is_limited_by_its_site_and_a_free_run_by_nothing(resources: Resources) -> None:
     ids = await resources.client.enqueue_many([dump("beer"), dump("beer"), dump("wine"), dump("beer")])
     taken = await take(resources, *ids)
@@ -60,7 +60,7 @@ async def test_a_dump_is_limited_by_its_site_and_a_free_run_by_nothing(resources
     assert await due(resources) == set()  # the others are not rung for in vain
 
 
-@both_databases
+@every_database
 async def test_a_place_is_free_again_when_its_worker_has_died(resources: Resources) -> None:
     first, second = await resources.client.enqueue_many([dump("beer"), dump("beer")])
     await take(resources, first)
@@ -72,7 +72,7 @@ async def test_a_place_is_free_again_when_its_worker_has_died(resources: Resourc
     assert len(await take(resources, first, second)) == 1
 
 
-@both_databases
+@every_database
 async def test_many_runs_of_a_limited_job_are_worked_off_one_after_the_other(resources: Resources) -> None:
     ids = await resources.client.enqueue_many([RefreshAuthorStats()] * 20)
     await run_worker(resources, burst=True)
@@ -119,7 +119,7 @@ async def state_of(resources: Resources, run_id: UUID) -> str:
         return (await session.get_one(Run, run_id)).state
 
 
-@both_databases
+@every_database
 async def test_keys_that_no_run_has_are_pruned(resources: Resources) -> None:
     run_id = await resources.client.enqueue(dump("beer"))
     await take(resources, run_id)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from models import Base
 from models.database import open_database
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from worker.schema import SchemaError, check_schema, migrate
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ async def differences(engine: AsyncEngine) -> list[str]:
         return await connection.run_sync(compare)
 
 
-@both_databases
+@every_database
 async def test_models_and_migrations_agree(resources: Resources) -> None:
     assert await differences(resources.database.engine) == []
 
 
-@both_databases
+@every_database
 async def test_migrations_go_up_down_and_up_again_inside_a_running_loop(database_url: str) -> None:
     async with open_database(database_url, application="tests") as database:
         assert await migrate(database.engine, "base") is None

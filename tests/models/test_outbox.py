@@ -14,7 +14,7 @@ from models import Run, State, Tag
 from models.claim import claim
 from models.clock import now
 from models.outbox import Unique
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from tests.factories import run_of
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def become(resources: Resources, run_id: UUID, state: State) -> None:
         await session.execute(update(Run).where(Run.id == run_id).values(state=state))
 
 
-@both_databases
+@every_database
 @pytest.mark.parametrize(
     ("scope", "queued", "running", "finished"),
     [
@@ -66,7 +66,7 @@ async def test_a_key_is_taken_for_as_long_as_its_scope_says(
         assert (await ask(resources, scope) == first) is taken, state
 
 
-@both_databases
+@every_database
 async def test_a_key_may_be_taken_for_a_time(resources: Resources) -> None:
     first = await ask(resources, timedelta(hours=1))
     await become(resources, first, State.SUCCEEDED)
@@ -78,7 +78,7 @@ async def test_a_key_may_be_taken_for_a_time(resources: Resources) -> None:
     assert await ask(resources, timedelta(hours=1)) == second
 
 
-@both_databases
+@every_database
 async def test_triggers_during_a_run_become_exactly_one_run_after_it(resources: Resources) -> None:
     first = await ask(resources, Unique.UNTIL_STARTED)
     assert await begin(resources, first) == 1
@@ -89,6 +89,7 @@ async def test_triggers_during_a_run_become_exactly_one_run_after_it(resources: 
     assert await begin(resources, asked[0]) == 1
 
 
+@many_writers
 async def test_a_waiting_run_starts_after_the_triggers_it_serves_are_committed(resources: Resources) -> None:
     """Or it could read before them, and what they wrote would wait for the next trigger."""
     first = await ask(resources, Unique.UNTIL_STARTED)
@@ -104,6 +105,7 @@ async def test_a_waiting_run_starts_after_the_triggers_it_serves_are_committed(r
     assert await begin(resources, first) == 1
 
 
+@many_writers
 async def test_a_trigger_that_races_with_the_start_is_neither_lost_nor_doubled(resources: Resources) -> None:
     run_id = await ask(resources, Unique.UNTIL_STARTED)
     for _ in range(10):
@@ -122,7 +124,7 @@ async def test_a_trigger_that_races_with_the_start_is_neither_lost_nor_doubled(r
     assert states == {State.SUCCEEDED: 10, State.QUEUED: 1}
 
 
-@both_databases
+@every_database
 async def test_many_runs_are_asked_for_at_once_in_order(resources: Resources) -> None:
     requests = [ImportPosts(url=f"/data/{number}.jsonl", site="beer") for number in range(2_500)]
     ids = await resources.client.enqueue_many(requests)
@@ -133,7 +135,7 @@ async def test_many_runs_are_asked_for_at_once_in_order(resources: Resources) ->
     assert await resources.redis.zcard(f"{resources.settings.queue}:bulk") == 2_500
 
 
-@both_databases
+@every_database
 async def test_many_runs_with_keys_return_the_runs_that_have_them(resources: Resources) -> None:
     first = await resources.client.enqueue(RefreshAuthorStats(), unique_key="b")
     again = [RefreshAuthorStats()] * 4
@@ -143,6 +145,7 @@ async def test_many_runs_with_keys_return_the_runs_that_have_them(resources: Res
     assert len(set(ids)) == 3
 
 
+@many_writers
 async def test_many_runs_belong_to_the_callers_transaction(resources: Resources) -> None:
     async with resources.database.writing() as session:
         await resources.client.enqueue_many([RefreshAuthorStats()] * 3, session=session)

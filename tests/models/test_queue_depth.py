@@ -11,7 +11,7 @@ from jobs.requests import PruneHistory, RefreshAuthorStats
 from models import Run, State
 from models.clock import now
 from models.queue_depth import Depth, queue_depth
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import running
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ async def depths(resources: Resources) -> dict[str, Depth]:
         return {depth.job: depth for depth in await queue_depth(session)}
 
 
-@both_databases
+@every_database
 async def test_runs_are_counted_by_job_and_by_what_they_wait_for(resources: Resources) -> None:
     assert await depths(resources) == {}
     ids = [await resources.client.enqueue(RefreshAuthorStats()) for _ in range(5)]
@@ -48,7 +48,7 @@ async def test_runs_are_counted_by_job_and_by_what_they_wait_for(resources: Reso
     assert depth.oldest_seconds == pytest.approx(90, abs=30)
 
 
-@both_databases
+@every_database
 async def test_a_job_of_which_nothing_is_due_has_no_age(resources: Resources) -> None:
     await running(resources)
     assert (await depths(resources))["refresh_author_stats"].oldest_seconds == 0

@@ -10,7 +10,7 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import joinedload, selectinload
 
 from models import Post, Run, User
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import post, running, store, user
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ async def fill(resources: Resources) -> None:
     )
 
 
-@both_databases
+@every_database
 async def test_a_users_posts_are_queried_not_loaded(resources: Resources) -> None:
     await fill(resources)
     async with resources.database.reading() as session:
@@ -34,7 +34,7 @@ async def test_a_users_posts_are_queried_not_loaded(resources: Resources) -> Non
         assert [found.external_id for found in best] == ["3", "2"]
 
 
-@both_databases
+@every_database
 async def test_author_parent_and_tags_come_with_the_options_that_name_them(resources: Resources) -> None:
     await fill(resources)
     query = select(Post).where(Post.external_id == "2")
@@ -49,7 +49,7 @@ async def test_author_parent_and_tags_come_with_the_options_that_name_them(resou
     assert [tag.name for tag in found.tags] == ["a", "b"]
 
 
-@both_databases
+@every_database
 @pytest.mark.parametrize("name", ["author", "parent", "tags"])
 async def test_what_was_not_asked_for_is_an_error_and_not_a_query(resources: Resources, name: str) -> None:
     await fill(resources)
@@ -59,7 +59,7 @@ async def test_what_was_not_asked_for_is_an_error_and_not_a_query(resources: Res
             getattr(found, name)
 
 
-@both_databases
+@every_database
 async def test_a_runs_receipts_can_be_awaited(resources: Resources) -> None:
     context = await running(resources)
     async with context.batch() as batch:

@@ -21,7 +21,7 @@ from models.dialect import Fault, fault_of, is_away
 from models.session import ReadOnlySessionError, task_scope
 from models.statements import lift_limit, marked, unlimited
 from models.tag import ensure_tags
-from tests.conftest import CommandLine, both_databases
+from tests.conftest import CommandLine, every_database
 from tests.factories import json_posts, running, write_jsonl
 from worker.outcomes import Retry
 from worker.retries import judge
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Sessions = async_scoped_session[AsyncSession]
 
 
-@both_databases
+@every_database
 async def test_a_reading_session_refuses_to_write(resources: Resources) -> None:
     for opened in (resources.database.reading(), resources.database.reporting()):
         async with opened as session:
@@ -48,7 +48,7 @@ async def test_a_reading_session_refuses_to_write(resources: Resources) -> None:
                 await session.flush()
 
 
-@both_databases
+@every_database
 async def test_the_database_refuses_too_and_the_connection_can_write_again(resources: Resources) -> None:
     async with resources.database.reading() as session:
         with pytest.raises(DBAPIError, match=r"(?i)read.?only"):
@@ -59,7 +59,7 @@ async def test_the_database_refuses_too_and_the_connection_can_write_again(resou
         assert (await session.scalars(select(Tag.name))).all() == ["y"]
 
 
-@both_databases
+@every_database
 async def test_without_a_replica_reports_are_read_from_the_primary(resources: Resources) -> None:
     async with resources.database.writing.begin() as session:
         await ensure_tags(session, {"new"})
@@ -203,7 +203,7 @@ async def deep_below(sessions: Sessions, name: str) -> None:
     await ensure_tags(sessions(), {name})
 
 
-@both_databases
+@every_database
 async def test_tasks_side_by_side_have_a_session_each_and_leave_none(resources: Resources) -> None:
     sessions = scoped(resources.database)
     seen = set()
@@ -222,7 +222,7 @@ async def test_tasks_side_by_side_have_a_session_each_and_leave_none(resources: 
         assert len((await session.scalars(select(Tag.name))).all()) == 4
 
 
-@both_databases
+@every_database
 async def test_a_task_that_is_cancelled_leaves_no_session_and_no_rows(resources: Resources) -> None:
     sessions, begun = scoped(resources.database), asyncio.Event()
 
@@ -243,7 +243,7 @@ async def test_a_task_that_is_cancelled_leaves_no_session_and_no_rows(resources:
         assert (await session.scalars(select(Tag.name))).all() == []
 
 
-@both_databases
+@every_database
 async def test_a_run_is_asked_for_in_the_scope_of_the_task(resources: Resources) -> None:
     sessions = scoped(resources.database)
     request = ExportRows(entity="tags", path="/nowhere/tags.csv", format="csv")

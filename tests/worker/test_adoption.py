@@ -12,7 +12,7 @@ from arq.jobs import serialize_job
 from sqlalchemy import select
 
 from models import Run, State
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from worker.main import run_worker
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ LETTERS: list[tuple[Any, str, str]] = [
 ]
 
 
-@both_databases
+@every_database
 @pytest.mark.parametrize(("message", "job", "error"), LETTERS)
 async def test_a_message_that_cannot_be_carried_out_becomes_a_dead_letter(
     resources: Resources, message: bytes | None, job: str, error: str
@@ -69,6 +69,7 @@ async def test_a_message_that_cannot_be_carried_out_becomes_a_dead_letter(
     assert run.finished_at is not None
 
 
+@many_writers
 async def test_an_id_that_is_no_text_stops_no_worker(resources: Resources) -> None:
     message = b'{"t":1,"f":"refresh_author_stats","a":[],"k":{},"et":1}'
     run = await run_in(resources, await deliver(resources, message, name=b"\xff\xfe\x00"))
@@ -80,6 +81,7 @@ async def test_a_dead_letter_keeps_what_the_message_held(resources: Resources) -
     assert run.request["raw"].encode("latin-1") == PICKLED
 
 
+@many_writers
 async def test_dead_letters_are_listed_whatever_the_way_they_died(
     resources: Resources, headrace: CommandLine
 ) -> None:

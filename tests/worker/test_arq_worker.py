@@ -16,7 +16,7 @@ from models import Run, State
 from models.clock import now
 from models.family import family
 from models.run import FINISHED
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
 from worker.arq_redis import from_json, to_json
 from worker.dispatcher import dispatch
@@ -36,7 +36,7 @@ async def finished(resources: Resources, run_id: UUID) -> Run:
     return run
 
 
-@both_databases
+@every_database
 async def test_a_burst_works_off_the_queue_with_all_that_follows(
     resources: Resources, tmp_path: Path
 ) -> None:
@@ -47,7 +47,7 @@ async def test_a_burst_works_off_the_queue_with_all_that_follows(
         assert [state for _, state in await family(session, [run_id])] == [State.SUCCEEDED, State.SUCCEEDED]
 
 
-@both_databases
+@every_database
 async def test_a_flushed_redis_loses_no_run(resources: Resources) -> None:
     ids = [await resources.client.enqueue(RefreshAuthorStats()) for _ in range(20)]
     assert resources.redis is not None
@@ -98,6 +98,7 @@ async def test_a_bell_for_a_run_that_was_rolled_back_does_nothing(resources: Res
         assert (await session.scalars(select(Run.id))).all() == []
 
 
+@many_writers
 async def test_a_run_of_a_dead_worker_is_taken_back_and_finished(resources: Resources) -> None:
     context = await running(resources)  # claimed, and its worker will never come back
     async with resources.database.writing.begin() as session:
@@ -107,7 +108,7 @@ async def test_a_run_of_a_dead_worker_is_taken_back_and_finished(resources: Reso
     assert (run.state, run.attempt, run.failures) == (State.SUCCEEDED, 2, 0)
 
 
-@both_databases
+@every_database
 async def test_a_burst_waits_for_the_lease_of_a_dead_worker_and_ends_its_run(resources: Resources) -> None:
     context = await running(resources)
     async with resources.database.writing.begin() as session:

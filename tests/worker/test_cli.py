@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import json_posts, json_users, write_jsonl
 from worker.sample import write_sample
 
@@ -44,7 +44,7 @@ def assert_one_line(done: Finished, *says: str) -> None:
         assert words in lines[0]
 
 
-@both_databases
+@every_database
 def test_import_wait_with_worker_prints_one_receipt(headrace: CommandLine, dump: Path) -> None:
     done = headrace("import", dump, "--site", "tests", "--wait", "--with-worker", "--json")
     assert done.code == 0, done.err
@@ -114,7 +114,7 @@ def test_statistics_authors_and_export_agree(headrace: CommandLine, dump: Path, 
     assert "authors by total score" in headrace("authors").out
 
 
-@both_databases
+@every_database
 def test_check_finds_everything_in_order(headrace: CommandLine) -> None:
     done = headrace("check")
     assert done.code == 0, done.out

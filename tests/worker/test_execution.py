@@ -16,7 +16,7 @@ from jobs.registry import BY_NAME, JOBS
 from jobs.requests import ImportPosts, PruneHistory, RebuildAuthorStats, RefreshAuthorStats
 from models import Run, State
 from models.clock import now
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from tests.factories import run_of
 from worker import execution
 from worker.execution import Executor
@@ -47,7 +47,7 @@ async def ask(resources: Resources) -> Any:
     return await resources.client.enqueue(RefreshAuthorStats())
 
 
-@both_databases
+@every_database
 async def test_a_run_that_succeeds_is_finished_with_its_result(
     executor: Executor, resources: Resources
 ) -> None:
@@ -125,7 +125,7 @@ async def test_a_job_over_its_timeout_is_tried_again(
     assert "timeout" in outcome.error
 
 
-@both_databases
+@every_database
 async def test_an_interruption_hands_the_run_back_and_costs_no_try(
     executor: Executor, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +162,7 @@ async def test_the_lease_is_renewed_while_the_job_works(
     assert isinstance(await executor.execute(await ask(resources)), Succeeded)
 
 
+@many_writers
 async def test_a_job_whose_run_was_taken_is_stopped_and_writes_nothing(
     executor: Executor, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +180,7 @@ async def test_a_job_whose_run_was_taken_is_stopped_and_writes_nothing(
     assert (run.state, run.worker, run.finished_at) == (State.RUNNING, "thief", None)
 
 
-@both_databases
+@every_database
 async def test_follow_ups_leave_with_the_success_and_not_without_it(
     executor: Executor, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,7 +238,7 @@ def test_only_errors_that_may_pass_are_tried_again() -> None:
     assert isinstance(judge(OSError("x"), job, job.tries - 1), Failed)
 
 
-@both_databases
+@every_database
 async def test_prune_deletes_old_finished_runs_only(executor: Executor, resources: Resources) -> None:
     old, fresh, waiting = [await ask(resources) for _ in range(3)]
     for run_id in (old, fresh):

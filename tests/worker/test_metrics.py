@@ -14,7 +14,7 @@ from jobs.errors import LeaseLostError
 from jobs.requests import ImportPosts
 from models.family import cancel_runs
 from models.queue_depth import Depth
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import SITE, json_posts, running, write_jsonl
 from worker.execution import Executor
 from worker.gauges import PoolGauges, QueueGauges
@@ -85,7 +85,7 @@ def test_an_event_that_is_not_counted_passes(registry: CollectorRegistry) -> Non
     assert generate_latest(registry) == before
 
 
-@both_databases
+@every_database
 async def test_an_import_counts_its_rows_its_waiting_and_its_work(
     resources: Resources, registry: CollectorRegistry, tmp_path: Path
 ) -> None:
@@ -102,7 +102,7 @@ async def test_an_import_counts_its_rows_its_waiting_and_its_work(
     assert value(registry, "headrace_run_seconds_count", job="import_posts") == 2
 
 
-@both_databases
+@every_database
 async def test_rows_of_a_batch_that_did_not_commit_are_not_counted(
     resources: Resources, registry: CollectorRegistry
 ) -> None:
@@ -138,7 +138,7 @@ def test_queue_gauges_know_all_jobs_forget_strangers_and_show_nothing_old() -> N
     assert value(registry, "headrace_queue_depth", job="export_rows") is None
 
 
-@both_databases
+@every_database
 async def test_pool_gauges_tell_used_connections_from_idle_ones(resources: Resources) -> None:
     registry = CollectorRegistry()
     registry.register(PoolGauges(resources.database))

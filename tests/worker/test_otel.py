@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from jobs.requests import ImportPosts
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import SITE, json_posts, run_of, write_jsonl
 from tests.worker.collector import collecting
 from tests.worker.probing import free_port
@@ -42,7 +42,7 @@ async def import_in_a_trace(resources: Resources, path: Path) -> str:
         return str(await resources.client.enqueue(ImportPosts(url=str(path), site=SITE)))
 
 
-@both_databases
+@every_database
 async def test_one_trace_leads_from_the_request_to_the_statements_and_the_follow_up(
     resources: Resources, headrace: CommandLine, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.conftest import both_databases
+from tests.conftest import every_database
 
 if TYPE_CHECKING:
     from tests.conftest import CommandLine
@@ -51,7 +51,7 @@ def exported(headrace: CommandLine, entity: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-@both_databases
+@every_database
 def test_the_site_is_loaded_whole_and_every_author_is_exact(headrace: CommandLine) -> None:
     importing = ("import", FOLDER, "--site", "french.meta", "--wait", "--with-worker", "--json")
     first = headrace(*importing).json

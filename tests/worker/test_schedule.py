@@ -9,7 +9,7 @@ import pytest
 
 from jobs.requests import PruneHistory, RebuildAuthorStats
 from models.claim import claim
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import post, store, user
 from worker.catch_up import CatchUp
 from worker.schedule import SCHEDULE, Entry, ScheduleError, check_schedule, start_run
@@ -72,7 +72,7 @@ def test_an_unknown_zone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         read_settings()
 
 
-@both_databases
+@every_database
 async def test_a_run_that_still_waits_serves_the_ticks_that_come_meanwhile(resources: Resources) -> None:
     async def tick() -> UUID | None:
         async with resources.database.writing.begin() as session:

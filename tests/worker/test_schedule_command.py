@@ -8,7 +8,7 @@ from uuid import UUID
 
 from jobs.requests import RebuildAuthorStats
 from models import Run, Schedule, Tick
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import post, run_of, store, user
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def test_check_looks_at_the_schedule(headrace: CommandLine) -> None:
     )
 
 
-@both_databases
+@every_database
 async def test_the_command_shows_what_came_of_the_last_tick_and_when_the_next_is(
     resources: Resources, headrace: CommandLine
 ) -> None:
@@ -53,7 +53,7 @@ async def test_the_command_shows_what_came_of_the_last_tick_and_when_the_next_is
     assert "is a worker running?" in shown.err
 
 
-@both_databases
+@every_database
 def test_a_schedule_that_no_worker_has_kept_says_so(headrace: CommandLine) -> None:
     shown = headrace("schedule")
     assert shown.code == 0, shown.err
@@ -62,7 +62,7 @@ def test_a_schedule_that_no_worker_has_kept_says_so(headrace: CommandLine) -> No
     assert {document["due_since"] for document in headrace("schedule", "--json").json} == {None}
 
 
-@both_databases
+@every_database
 async def test_an_entry_is_run_now_without_redis(resources: Resources, headrace: CommandLine) -> None:
     away = {"REDIS_URL": "redis://127.0.0.1:1/0", "HEADRACE_KEEP_DAYS": "7"}
     printed = headrace("schedule", "run", "prune-history", **away)

@@ -20,7 +20,7 @@ from models.clock import now
 from models.dialect import dialect_of
 from models.schedule import hold_schedule, move_schedule, seen_schedules
 from models.tick import take_tick, ticks
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from tests.factories import post, store, user
 from worker.arq_redis import open_redis
 from worker.catch_up import MOST_AT_ONCE, CatchUp
@@ -84,7 +84,7 @@ async def seen_until(resources: Resources, entry: Entry) -> datetime:
         return (await seen_schedules(session))[1][entry.name]
 
 
-@both_databases
+@every_database
 async def test_a_missed_tick_starts_one_run_among_many_workers(settings: Settings) -> None:
     enough = settings.model_copy(update={"pool_size": SCHEDULERS})
     async with open_resources(enough, redis=True) as resources:
@@ -96,7 +96,7 @@ async def test_a_missed_tick_starts_one_run_among_many_workers(settings: Setting
     assert run.job == "rebuild_author_stats"
 
 
-@both_databases
+@every_database
 async def test_an_entry_that_is_new_begins_now_and_makes_up_for_nothing(resources: Resources) -> None:
     entry = await hourly(resources, catch_up=CatchUp.ALL)
     before = await clock(resources)
@@ -105,7 +105,7 @@ async def test_an_entry_that_is_new_begins_now_and_makes_up_for_nothing(resource
     assert not await ticks_of(resources)
 
 
-@both_databases
+@every_database
 @pytest.mark.parametrize(("catch_up", "taken"), [("skip", 0), ("last", 1), ("all", 5)])
 async def test_after_downtime_none_the_last_or_all_ticks_are_made_up_for(
     resources: Resources, catch_up: str, taken: int
@@ -131,7 +131,7 @@ async def test_many_ticks_are_made_up_for_in_order_and_in_several_transactions(r
     assert [tick.tick for tick in await ticks_of(resources)][: len(missed)] == missed
 
 
-@both_databases
+@every_database
 async def test_a_tick_with_nothing_to_do_is_taken_and_starts_no_run(resources: Resources) -> None:
     entry = await hourly(resources, unless=all_fresh)
     await down_for(resources, entry, 1)
@@ -144,7 +144,7 @@ async def test_a_tick_with_nothing_to_do_is_taken_and_starts_no_run(resources: R
     assert [run.job for run in await runs_of(resources)] == ["rebuild_author_stats"]
 
 
-@both_databases
+@every_database
 async def test_a_tick_whose_transaction_is_lost_is_left_for_the_next_worker(resources: Resources) -> None:
     async def cut_off(_session: AsyncSession) -> bool:
         raise ConnectionError
@@ -159,7 +159,7 @@ async def test_a_tick_whose_transaction_is_lost_is_left_for_the_next_worker(reso
     assert [tick.tick for tick in await ticks_of(resources)] == missed[-1:]
 
 
-@both_databases
+@every_database
 async def test_a_tick_that_a_worker_of_the_version_before_took_is_not_taken_again(
     resources: Resources,
 ) -> None:
@@ -174,6 +174,7 @@ async def test_a_tick_that_a_worker_of_the_version_before_took_is_not_taken_agai
     assert await seen_until(resources, entry) == missed[-1]
 
 
+@many_writers
 async def test_an_entry_that_another_worker_holds_is_left_to_it_and_holds_up_no_other(
     resources: Resources,
 ) -> None:
@@ -187,7 +188,7 @@ async def test_an_entry_that_another_worker_holds_is_left_to_it_and_holds_up_no_
         assert [tick.schedule for tick in await ticks_of(resources)] == ["b"]
 
 
-@both_databases
+@every_database
 async def test_the_schedule_never_moves_back(resources: Resources) -> None:
     entry = await hourly(resources)
     missed = await down_for(resources, entry, 2)
@@ -197,7 +198,7 @@ async def test_the_schedule_never_moves_back(resources: Resources) -> None:
     assert await seen_until(resources, entry) == missed[-1]
 
 
-@both_databases
+@every_database
 async def test_several_workers_take_each_second_once_as_it_comes(resources: Resources) -> None:
     entry = await hourly(resources, cron="* * * * * *", catch_up=CatchUp.ALL)
     async with scheduling(resources, (entry,)), scheduling(resources, (entry,)), asyncio.timeout(30):
@@ -208,7 +209,7 @@ async def test_several_workers_take_each_second_once_as_it_comes(resources: Reso
     assert len({tick.run_id for tick in taken} - {None}) == len(taken)
 
 
-@both_databases
+@every_database
 async def test_redis_is_not_needed_for_a_tick(resources: Resources) -> None:
     dead = open_redis("redis://127.0.0.1:1/0", resources.settings.queue)
     alone = replace(resources, redis=dead, client=JobClient(resources.database, dead))
@@ -283,7 +284,7 @@ async def test_an_entry_with_a_bug_is_said_and_does_not_stop_the_worker(resource
     assert [(line["event"], line["log_level"]) for line in logs] == [("schedule.ended", "error")]
 
 
-@both_databases
+@every_database
 async def test_workers_that_start_together_make_up_for_a_missed_night_once(
     resources: Resources, headrace: CommandLine
 ) -> None:

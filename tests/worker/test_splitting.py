@@ -12,7 +12,7 @@ from models import Run, State
 from models.clock import now
 from models.family import family
 from models.run import retry_runs
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from tests.factories import SITE, json_posts, json_users, run_of, write_jsonl
 from worker.execution import Executor
 from worker.main import run_worker
@@ -46,7 +46,7 @@ async def follow_ups(resources: Resources) -> list[Run]:
         return list(await session.scalars(select(Run).where(Run.job == "refresh_author_stats")))
 
 
-@both_databases
+@every_database
 async def test_what_follows_starts_once_when_all_parts_end_at_the_same_time(
     resources: Resources, tmp_path: Path
 ) -> None:
@@ -59,7 +59,7 @@ async def test_what_follows_starts_once_when_all_parts_end_at_the_same_time(
     assert (await run_of(resources, run_id)).open_children == 0
 
 
-@both_databases
+@every_database
 async def test_a_part_that_fails_holds_it_back_until_it_was_retried(
     resources: Resources, tmp_path: Path
 ) -> None:
@@ -78,6 +78,7 @@ async def test_a_part_that_fails_holds_it_back_until_it_was_retried(
     assert len(await follow_ups(resources)) == 1
 
 
+@many_writers
 async def test_an_end_that_cannot_be_written_holds_up_no_other(resources: Resources, tmp_path: Path) -> None:
     run_id, parts = await split(resources, tmp_path)
     async with resources.database.writing.begin() as session:  # what follows is a job of another version
@@ -90,6 +91,7 @@ async def test_an_end_that_cannot_be_written_holds_up_no_other(resources: Resour
     assert (await run_of(resources, run_id)).open_children == 1
 
 
+@many_writers
 async def test_a_part_that_is_taken_back_and_done_again_counts_once(
     resources: Resources, tmp_path: Path
 ) -> None:
@@ -104,7 +106,7 @@ async def test_a_part_that_is_taken_back_and_done_again_counts_once(
     assert (await run_of(resources, run_id)).open_children == 3
 
 
-@both_databases
+@every_database
 async def test_a_split_import_ends_with_the_same_rows_and_one_receipt(
     resources: Resources, headrace: CommandLine, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from models.claim import claim
 from models.clock import now
 from models.family import cancel_runs
 from models.run import FINISHED, retry_runs
-from tests.conftest import both_databases
+from tests.conftest import every_database, many_writers
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
 from worker.dispatcher import MOST_CRASHES, dispatch
 from worker.main import working
@@ -39,7 +39,7 @@ def posts(tmp_path: Path, how_many: int) -> ImportPosts:
     return ImportPosts(url=str(write_jsonl(tmp_path / "posts.jsonl", json_posts(how_many))), site=SITE)
 
 
-@both_databases
+@every_database
 async def test_a_running_import_is_cancelled_and_goes_on_from_there_when_retried(
     resources: Resources, tmp_path: Path
 ) -> None:
@@ -84,7 +84,7 @@ async def test_retry_takes_all_failed_runs_of_a_job(resources: Resources, headra
     assert headrace("retry").code == 2
 
 
-@both_databases
+@every_database
 async def test_a_run_that_keeps_killing_its_worker_is_parked_with_the_reason(resources: Resources) -> None:
     context = await running(resources)
     run = await run_of(resources, context.run_id)
@@ -102,6 +102,7 @@ async def test_a_run_that_keeps_killing_its_worker_is_parked_with_the_reason(res
     assert (await run_of(resources, run.id)).crashes == 0
 
 
+@many_writers
 async def test_a_run_that_makes_progress_may_lose_any_number_of_workers(resources: Resources) -> None:
     context = await running(resources)
     run = await run_of(resources, context.run_id)

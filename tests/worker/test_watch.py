@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import SITE, json_posts, write_jsonl
 from tests.worker.probing import ask, free_port, until
 from worker.embedded import embedded_services
@@ -42,7 +42,7 @@ def working(headrace: CommandLine, port: int, **environment: str) -> Iterator[su
         process.wait()
 
 
-@both_databases
+@every_database
 def test_a_scrape_tells_what_a_worker_did(headrace: CommandLine, port: int, tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "posts.jsonl", [*json_posts(700), {"external_id": "no date"}])
     with working(headrace, port) as process:

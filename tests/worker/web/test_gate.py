@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from models.token import TokenScope, any_token, revoke_token
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.worker.web.conftest import asking, token
 from worker.web.app import make_app
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 METRICS = "/metrics"
 
 
-@both_databases
+@every_database
 async def test_without_any_token_the_api_is_open_to_this_host_alone(anybody: AsyncClient) -> None:
     assert (await anybody.get(METRICS)).status_code == 200
     assert (await anybody.get(METRICS, headers={"Host": "[::1]:8000"})).status_code == 200
