@@ -64,7 +64,9 @@ class Sender:
             ProblemError: the answer is a problem.
 
         """
-        for tries in range(1, TRIES + 1):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 response = await self.http.send(self.request(ask))
             except httpx.TransportError as error:
@@ -78,7 +80,6 @@ class Sender:
             if tries == TRIES or not isinstance(problem, BusyError):
                 raise problem
             await asyncio.sleep(pause_seconds(tries, problem.retry_after_seconds))
-        raise AssertionError  # the last try has returned or raised
 
 
 def pause_seconds(tries: int, asked_for: float | None = None) -> float:

@@ -1,19 +1,20 @@
-"""The HTTP API as `headrace web` serves it, in a process of its own."""
+"""The HTTP API as `headrace web` serves it, and the environment of another service."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections import deque
+from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 
-from headrace_client import HeadraceClient
 from tests.client.environment import service_environment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.conftest import CommandLine
@@ -22,8 +23,15 @@ if TYPE_CHECKING:
 @pytest.fixture
 def server_url(headrace: CommandLine) -> Iterator[str]:
     """The address of a server that is stopped after the test."""
+    with serving(headrace, 0) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def serving(headrace: CommandLine, port: int) -> Iterator[int]:
+    """Serve at a port, or at one that is free if it is 0; give the port."""
     process = subprocess.Popen(
-        headrace.command("web", "--port", 0),
+        headrace.command("web", "--port", port),
         env=headrace.environment,
         cwd=headrace.folder,
         stderr=subprocess.PIPE,
@@ -31,20 +39,17 @@ def server_url(headrace: CommandLine) -> Iterator[str]:
     )
     with process:
         assert process.stderr is not None
-        events = (json.loads(line) for line in process.stderr)
+        # Somebody has to read on: a server whose log is full would wait.
+        reader = Thread(target=deque, args=(process.stderr, 0))
         try:
-            port = next(event["port"] for event in events if event["event"] == "web.started")
-            yield f"http://127.0.0.1:{port}"
+            events = map(json.loads, process.stderr)
+            opened = next(event["port"] for event in events if event["event"] == "web.started")
+            reader.start()
+            yield opened
         finally:
             process.terminate()
-
-
-@pytest_asyncio.fixture
-async def client(server_url: str, headrace: CommandLine) -> AsyncIterator[HeadraceClient]:
-    """A client with a token that may write."""
-    token = headrace("token", "create", "tests", "--scope", "write", "--json").json["token"]
-    async with HeadraceClient(server_url, token) as client:
-        yield client
+            if reader.is_alive():
+                reader.join()
 
 
 @pytest.fixture(scope="session")

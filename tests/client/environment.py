@@ -41,7 +41,17 @@ def service_environment(folder: Path) -> Path:
 
 def _install(python: Path, wheel: Path, pins: Path) -> None:
     pins.write_text("\n".join(PIN.findall((ROOT / "requirements-dev.lock").read_text())))
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--constraint", str(pins)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--no-compile",
+        "--constraint",
+        str(pins),
+    ]
     done = subprocess.run([*pip, f"{wheel}[session]", *BESIDES], capture_output=True, text=True, check=False)
     if done.returncode and UNREACHABLE in done.stderr:
         pytest.skip("pip finds no packages to make another service's environment of")

@@ -38,14 +38,12 @@ except ImportError as error:
 
 @pytest.mark.slow
 def test_the_package_brings_nothing_of_the_worker_and_takes_no_name(service_python: Path) -> None:
-    subprocess.run([service_python, "-W", "error", "-c", LIGHT], check=True, cwd="/")
+    subprocess.run([service_python, "-I", "-W", "error", "-c", LIGHT], check=True)
 
 
 @pytest.mark.slow
 def test_over_http_it_needs_neither_sqlalchemy_nor_redis(service_python: Path) -> None:
-    done = subprocess.run(
-        [service_python, "-c", OVER_HTTP], check=True, cwd="/", capture_output=True, text=True
-    )
+    done = subprocess.run([service_python, "-I", "-c", OVER_HTTP], check=True, capture_output=True, text=True)
     assert done.stdout.startswith("JobClient needs redis")
     assert done.stdout.endswith("pip install 'headrace-client[session]'\n")
 
