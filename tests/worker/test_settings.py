@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from worker.settings import SettingsError, read_settings, unknown_settings
@@ -56,6 +58,9 @@ def test_a_replica_that_cannot_be_one_is_refused(
         ("HEADRACE_CONCURRENCY", "-1", "HEADRACE_CONCURRENCY: .*greater than or equal to 0"),
         ("HEADRACE_LEASE_SECONDS", "-3", "HEADRACE_LEASE_SECONDS"),
         ("HEADRACE_LOG_LEVEL", "loud", "HEADRACE_LOG_LEVEL"),
+        ("HEADRACE_RATE_LIMIT", "often", "HEADRACE_RATE_LIMIT"),
+        ("HEADRACE_CORS_ORIGINS", "https://a.example, *", "'\\*' is no origin"),
+        ("HEADRACE_IMPORT_FOLDERS", "/a:b", "b is no absolute path"),
         ("REDIS_URL", "http://h", "REDIS_URL: not a Redis URL"),
         ("DATABASE_URL", "oracle://h/d", "DATABASE_URL: unknown database driver"),
         ("DATABASE_URL", "sqlite://", "DATABASE_URL: an SQLite database must be a file"),
@@ -66,6 +71,14 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
     with pytest.raises(SettingsError, match=says) as caught:
         read_settings()
     assert "\n" not in str(caught.value)
+
+
+def test_lists_are_split_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_CORS_ORIGINS", "https://a.example, http://b.example:8080")
+    monkeypatch.setenv("HEADRACE_IMPORT_FOLDERS", "/data/a:/data/b")
+    settings = read_settings()
+    assert settings.cors_origins == ("https://a.example", "http://b.example:8080")
+    assert settings.import_folders == (Path("/data/a"), Path("/data/b"))
 
 
 def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

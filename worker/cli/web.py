@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
 from worker.cli.app import run_async, start
 from worker.resources import open_resources
-from worker.web.server import serve
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -23,5 +23,7 @@ def web(*, host: str, port: int) -> None:
 
 
 async def _web(settings: Settings, host: str, port: int) -> None:
+    # FastAPI takes a third of a second to import, which no other command should wait for.
+    server = import_module("worker.web.server")
     async with open_resources(settings, redis=True) as resources:
-        await serve(resources, host, port)
+        await server.serve(resources, host, port)

@@ -74,8 +74,7 @@ def make_app(resources: Resources, *, may_be_open: bool) -> FastAPI:
             Middleware(Gate, tokens=tokens, rates=Rates(settings.rate_limit), may_be_open=may_be_open),
             Middleware(BodyBound, upload_bytes=settings.upload_bytes),
         ],
-        docs_url=None,
-        redoc_url=None,
+        openapi_url=None,  # it would be the only route that the log and the metrics cannot name
         telemetry={"metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.held = held

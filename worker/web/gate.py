@@ -5,10 +5,16 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 
-from models.token import TokenScope
-from worker.web.problems import ForbiddenError, ProblemError, UnauthorizedError, problem_response
+from worker.web.problems import (
+    ForbiddenError,
+    ProblemError,
+    UnauthorizedError,
+    away_response,
+    problem_response,
+)
 from worker.web.tokens import ANYBODY
 
 if TYPE_CHECKING:
@@ -44,6 +50,9 @@ class Gate:
         except ProblemError as error:
             await problem_response(scope, error)(scope, receive, send)
             return
+        except (OSError, SQLAlchemyError) as error:
+            await away_response(scope, error)(scope, receive, send)
+            return
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start" and headers:
@@ -56,7 +65,7 @@ class Gate:
         address = scope["client"][0] if scope.get("client") else "unknown"
         caller = scope["state"]["caller"] = await self._caller(scope, address)
         headers = await self._rates.count(address if caller.token_id is None else f"token {caller.token_id}")
-        if scope["method"] not in LOOKING and caller.scope != TokenScope.WRITE:
+        if scope["method"] not in LOOKING and not caller.may_write:
             raise ForbiddenError
         return headers
 

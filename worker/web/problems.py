@@ -190,8 +190,12 @@ async def _gone(request: Request, _error: Exception) -> Response:
 
 
 async def _away(request: Request, error: Exception) -> Response:
-    """Ask to come again where the database is away; what else it says is ours to mend."""
+    return away_response(request.scope, error)
+
+
+def away_response(scope: Scope, error: Exception) -> Response:
+    """Ask to come again where the database is away; what else it says is ours to mend, and raised again."""
     if not is_away(error):
         raise error
     log.warning("request.refused", error=type(error).__name__)
-    return problem_response(request.scope, BusyError("The database cannot be reached."))
+    return problem_response(scope, BusyError("The database cannot be reached."))

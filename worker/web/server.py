@@ -42,7 +42,7 @@ async def serve(resources: Resources, host: str, port: int) -> None:
     if not here:
         await _check_token(resources, host)
     with _listening(host, port) as listening:
-        server = _Server(_config(make_app(resources, may_be_open=here), resources.settings.shutdown_seconds))
+        server = Server(config_of(make_app(resources, may_be_open=here), resources.settings.shutdown_seconds))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         log.info("web.started", host=host, port=listening.getsockname()[1])
@@ -72,7 +72,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield opened
 
 
-def _config(app: FastAPI, shutdown_seconds: float) -> uvicorn.Config:
+def config_of(app: FastAPI, shutdown_seconds: float) -> uvicorn.Config:
+    """Configure a server: bounded, silent but for what goes wrong, and without its name in the answers."""
     return uvicorn.Config(
         app,
         log_config=None,
@@ -87,7 +88,7 @@ def _config(app: FastAPI, shutdown_seconds: float) -> uvicorn.Config:
     )
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server whose signals are the loop's, as those of a worker are, and which ends streams at once."""
 
     @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -10,11 +12,13 @@ from httpx import ASGITransport, AsyncClient
 
 from models.token import TokenScope, add_token, new_secret
 from worker.web.app import make_app
+from worker.web.server import Server, config_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fastapi import FastAPI
+    from httpx import Response
 
     from models import Database
     from worker.resources import Resources
@@ -42,12 +46,34 @@ async def token(database: Database, scope: TokenScope, name: str = "a service") 
     return secret
 
 
+def assert_problem(answer: Response, status: int, *says: str) -> None:
+    """See that an answer is a problem document that says some words."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert (answer.status_code, problem["status"]) == (status, status)
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    for words in says:
+        assert words in str(problem)
+
+
 @pytest_asyncio.fixture
 async def app(resources: Resources) -> AsyncIterator[FastAPI]:
     """The application on this test's database, open to this host as long as there is no token."""
     made = make_app(resources, may_be_open=True)
     async with made.router.lifespan_context(made):
         yield made
+
+
+@pytest_asyncio.fixture
+async def address(resources: Resources) -> AsyncIterator[str]:
+    """The address of the application on a port of this host."""
+    app = make_app(resources, may_be_open=True)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = Server(config_of(app, shutdown_seconds=3))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.stop()
+        await serving
 
 
 @pytest_asyncio.fixture

@@ -1,0 +1,202 @@
+"""The API as a process: its start, its streams, what it takes in, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import pytest
+from sqlalchemy import select
+
+from jobs.requests import RefreshAuthorStats
+from models import Run
+from tests.conftest import both_databases
+from tests.factories import json_posts, write_jsonl
+from tests.worker.probing import ask, free_port, until
+from worker.main import working
+from worker.web.folders import uploads_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.conftest import CommandLine
+    from worker.resources import Resources
+    from worker.settings import Settings
+
+MEBIBYTE = 1024 * 1024
+REFRESH = {"job": "refresh_author_stats", "request": {}}
+
+
+@contextmanager
+def process(headrace: CommandLine, **environment: str) -> Iterator[tuple[Any, str]]:
+    """Start `headrace web`; give the process and its address, and kill it at the end."""
+    port = free_port()
+    started = headrace.start("web", "--port", port, **environment)
+    try:
+        until(port, "/readyz", 200)
+        yield started, f"http://127.0.0.1:{port}"
+    finally:
+        started.kill()
+        started.wait()
+
+
+async def events_of(stream: httpx.Response) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """Read server-sent events: their names and documents."""
+    name = ""
+    async for line in stream.aiter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+@both_databases
+async def test_a_stream_shows_an_import_from_its_start_to_its_end(
+    address: str, resources: Resources, settings: Settings
+) -> None:
+    path = write_jsonl(uploads_of(settings) / "posts.jsonl", json_posts(10_000))
+    async with httpx.AsyncClient(base_url=address) as client:
+        body = {"job": "import_posts", "request": {"url": str(path), "site": "s"}}
+        run_id = (await client.post("/v1/runs", json=body)).json()["run_id"]
+        async with client.stream("GET", f"/v1/runs/{run_id}/events", timeout=60) as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            events = events_of(stream)
+            seen = [await anext(events)]
+            async with working(resources):
+                seen += [event async for event in events]
+    assert [name for name, _ in seen[:-1]] == ["progress"] * (len(seen) - 1)
+    assert seen[-1][0] == "end"
+    documents = [document for _, document in seen]
+    assert (documents[0]["state"], documents[-1]["state"]) == ("queued", "succeeded")
+    done = [document["progress"]["bytes_done"] for document in documents]
+    assert done == sorted(done)
+    assert documents[-1]["inserted"] == 10_000
+
+
+async def test_a_stream_holds_no_connection(address: str, resources: Resources) -> None:
+    run_id = await resources.client.enqueue(RefreshAuthorStats())
+    path = f"/v1/runs/{run_id}/events"
+    async with httpx.AsyncClient(base_url=address, limits=httpx.Limits()) as client:
+        streams = [client.stream("GET", path, timeout=60) for _ in range(3 * resources.settings.connections)]
+        opened = await asyncio.gather(*(stream.__aenter__() for stream in streams))
+        assert {(await anext(events_of(stream)))[0] for stream in opened} == {"progress"}
+        assert (await client.get("/v1/runs")).status_code == 200
+        for stream in streams:
+            await stream.__aexit__(None, None, None)
+
+
+@both_databases
+def test_a_signal_ends_streams_and_the_process_in_good_order(headrace: CommandLine) -> None:
+    with process(headrace) as (started, address), httpx.Client(base_url=address) as client:
+        run_id = client.post("/v1/runs", json=REFRESH).json()["run_id"]
+        with client.stream("GET", f"/v1/runs/{run_id}/events", timeout=60) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "event: progress"
+            started.send_signal(signal.SIGTERM)
+            assert "event: end" not in list(lines)
+        assert started.wait(timeout=30) == 0
+
+
+async def test_what_was_answered_for_is_there_after_a_kill(
+    headrace: CommandLine, resources: Resources
+) -> None:
+    answered: list[str] = []
+
+    def keep_asking(address: str) -> None:
+        with suppress(httpx.TransportError), httpx.Client(base_url=address) as client:
+            while (answer := client.post("/v1/runs", json=REFRESH)).status_code == 202:
+                answered.append(answer.json()["run_id"])
+
+    with process(headrace) as (started, address), ThreadPoolExecutor(4) as threads:
+        asking = [threads.submit(keep_asking, address) for _ in range(4)]
+        while len(answered) < 40:
+            await asyncio.sleep(0.01)
+        started.kill()
+    for each in asking:
+        each.result()
+    async with resources.database.reading() as session:
+        found = {str(run_id) for run_id in await session.scalars(select(Run.id))}
+    assert set(answered) <= found
+    assert len(found) <= len(answered) + 4
+
+
+async def test_an_upload_that_is_broken_off_leaves_nothing(address: str, settings: Settings) -> None:
+    folder = uploads_of(settings)
+    host, port = httpx.URL(address).host, httpx.URL(address).port
+    _, writing = await asyncio.open_connection(host, port)
+    head = f"PUT /v1/uploads/a.jsonl HTTP/1.1\r\nHost: localhost\r\nContent-Length: {4 * MEBIBYTE}\r\n\r\n"
+    writing.write(head.encode() + b"x" * (2 * MEBIBYTE))
+    await writing.drain()
+    async with asyncio.timeout(20):
+        while not any(folder.iterdir()):
+            await asyncio.sleep(0.01)
+        writing.close()
+        while any(folder.iterdir()):
+            await asyncio.sleep(0.01)
+    async with httpx.AsyncClient(base_url=address) as client:
+        assert (await client.get("/v1/uploads")).json()["items"] == []
+
+
+@pytest.mark.slow
+def test_a_large_upload_is_never_in_memory(headrace: CommandLine, settings: Settings) -> None:
+    size = 300
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(size):
+            yield b"x" * MEBIBYTE
+
+    with process(headrace) as (started, address), httpx.Client(base_url=address, timeout=100) as client:
+        assert client.put("/v1/uploads/small", content=b"x" * MEBIBYTE).status_code == 201
+        before = psutil.Process(started.pid).memory_info().rss
+        assert client.put("/v1/uploads/large", content=pieces()).json()["bytes"] == size * MEBIBYTE
+        peak = int(status_of(started.pid)["VmHWM"].split()[0]) * 1024
+    assert peak - before < size * MEBIBYTE / 4
+    assert (uploads_of(settings) / "large").stat().st_size == size * MEBIBYTE
+
+
+def status_of(process_id: int) -> dict[str, str]:
+    """Read what Linux says of a process."""
+    lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_what_cannot_be_served_is_one_line(headrace: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = headrace("web", "--port", port)
+        assert (done.code, len(done.err.splitlines())) == (1, 1)
+        assert f"127.0.0.1:{port} cannot be opened" in done.err
+    done = headrace("web", "--host", "0.0.0.0", "--port", free_port())
+    assert (done.code, len(done.err.splitlines())) == (1, 1)
+    assert "headrace token create" in done.err
+
+
+def test_a_token_is_shown_once_and_opens_what_it_may(headrace: CommandLine) -> None:
+    made = headrace("token", "create", "importer", "--scope", "write", "--json").json
+    assert (made["name"], made["scope"]) == ("importer", "write")
+    assert headrace("token", "create", "importer", "--scope", "read").code == 1
+    port = free_port()
+    started = headrace.start("web", "--host", "0.0.0.0", "--port", port)
+    try:
+        until(port, "/readyz", 200)
+        assert ask(port, "/v1/runs").status == 401
+        with httpx.Client(headers={"Authorization": f"Bearer {made['token']}"}) as client:
+            assert client.get(f"http://127.0.0.1:{port}/v1/runs").status_code == 200
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(timeout=30) == 0
+    finally:
+        started.kill()
+        started.wait()
+    [listed] = headrace("token", "list", "--json").json
+    assert listed["last_used_at"] is not None
+    assert made["token"] not in str(listed)
+    assert headrace("token", "revoke", "importer").code == 0
+    assert "importer" in headrace("token", "revoke", "importer").err
