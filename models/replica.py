@@ -42,7 +42,7 @@ class Replica:
         """Move a session that was just opened to the replica, if it answers; `fresh`: if it is not behind."""
         if not self._may_be_tried():
             return
-        position = await self._written() if fresh else 0
+        position = await self._written() if fresh else 0  # what is not fresh waits for nothing
         if position is None:
             return
         try:

@@ -18,7 +18,7 @@ STATEMENT_SECONDS = 600.0
 LONGEST_MS = 2**32 - 1  # what MySQL's hint can say
 
 # SQLSTATE: a statement was cancelled; MariaDB's and MySQL's codes for one that took too long.
-_CANCELLED_STATE, _TOO_LONG = "57014", {(1969,), (3024,)}
+_CANCELLED_STATE, _TOO_LONG = "57014", (1969, 3024)
 
 
 def limit_statements(engine: AsyncEngine, seconds: float) -> None:
@@ -57,12 +57,15 @@ def _mysql_limit(dialect: Any, seconds: float) -> str:
 
 
 def has_run_too_long(error: Exception) -> bool:
-    """Tell whether the server ended a statement because of its limit, not because somebody cancelled it."""
+    """Tell whether the server ended a statement because of its limit, not because somebody cancelled it.
+
+    PostgreSQL tells the two apart in words alone; a server whose messages are translated is not understood.
+    """
     # In the middle of a stream errors come as the driver raises them.
     driver: Any = getattr(error, "driver_exception", None) or getattr(error, "orig", None) or error
     if getattr(driver, "sqlstate", None) == _CANCELLED_STATE:
         return "timeout" in str(driver)
-    return driver.args[:1] in _TOO_LONG
+    return len(driver.args) > 1 and driver.args[0] in _TOO_LONG
 
 
 def mark_statements(engine: AsyncEngine) -> None:

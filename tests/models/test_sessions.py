@@ -19,7 +19,7 @@ from jobs.requests import ExportRows
 from models import Run, Tag, open_database, replica
 from models.dialect import Fault, fault_of, is_away
 from models.session import ReadOnlySessionError, task_scope
-from models.statements import lift_limit, marked, unlimited
+from models.statements import has_run_too_long, lift_limit, marked, unlimited
 from models.tag import ensure_tags
 from tests.conftest import CommandLine, every_database
 from tests.factories import json_posts, running, write_jsonl
@@ -144,6 +144,19 @@ async def test_a_statement_that_somebody_cancelled_is_not_said_to_have_taken_too
         with pytest.raises(DBAPIError) as caught:
             await sleeping
     assert "user request" in judge(caught.value, BY_NAME[ExportRows.job], 0).error
+
+
+@pytest.mark.parametrize(
+    ("error", "too_long"),
+    [
+        (OSError(1969, "Query execution was interrupted (max_statement_time exceeded)"), True),
+        (OSError(1205, "Lock wait timeout exceeded"), False),
+        (KeyError(1969), False),
+        (ValueError([1969], {}), False),
+    ],
+)
+def test_mysqls_codes_are_told_from_other_errors(error: Exception, too_long: bool) -> None:  # noqa: FBT001 - pytest passes it by name
+    assert has_run_too_long(error) is too_long
 
 
 async def test_a_long_stream_is_not_one_long_statement(database_url: str) -> None:

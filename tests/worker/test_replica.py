@@ -23,7 +23,7 @@ from tests.factories import post, running, store, user
 from tests.worker.standby import Pair, replicated
 from worker.checks import examine
 from worker.here import carry_out
-from worker.outcomes import CutOff
+from worker.outcomes import CutOff, Retry
 from worker.resources import Resources, open_resources
 from worker.retries import judge
 
@@ -159,6 +159,32 @@ async def test_a_replica_that_is_none_is_not_read(pair: Pair, caplog: pytest.Log
     ):
         assert (await session.execute(select(Tag.name).limit(1))).all() is not None
     assert [record.message for record in caplog.records] == ["replica.away"]
+
+
+async def test_an_attempt_that_the_replica_breaks_off_is_followed_by_one_on_the_primary(
+    pair: Pair, resources: Resources, tmp_path: Path
+) -> None:
+    await store(resources.database, *(post(f"v{number}") for number in range(500)))
+    await pair.replica.ask("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+    await pair.replica.ask("SELECT pg_reload_conf()")
+    request = ExportRows(entity="posts", path=str(tmp_path / "posts.csv"), format="csv")
+    context = await running(resources, request)
+    with pytest.raises(DBAPIError) as caught:
+        await broken_off(context, pair)
+    assert isinstance(judge(caught.value, BY_NAME[request.job], 0), Retry | CutOff)
+    async with replace(context, attempt=2).reading() as session:
+        assert not await is_replica(session)
+
+
+async def broken_off(context: JobContext, pair: Pair) -> None:
+    """Read until the primary's vacuum, replayed, takes away rows that the snapshot still shows."""
+    async with context.reading() as session:
+        await session.execute(select(Post.id))
+        await pair.primary.ask("DELETE FROM posts WHERE external_id LIKE 'v%'")
+        await pair.primary.ask("VACUUM posts")
+        async with asyncio.timeout(20):
+            while True:
+                await session.execute(select(Post.id))
 
 
 async def killed_in_the_middle(context: JobContext, pair: Pair) -> None:
