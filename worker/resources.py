@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.client import JobClient, open_redis
 from models.database import open_database
+from models.server import server_of
 from worker.embedded import embedded_services
 from worker.schema import SchemaError, check_schema, current, migrate
 
@@ -101,6 +102,7 @@ async def check_database(database: Database, *, migrated: bool, schema: bool) ->
     """
     where = database.engine.url.render_as_string(hide_password=True)
     try:
+        await _connect(database)
         return await _schema_of(database, migrated=migrated, schema=schema)
     except (OSError, OverflowError, TypeError, ValueError, SQLAlchemyError) as error:
         # The driver raises TypeError and ValueError for options of the URL that it does not know.
@@ -108,6 +110,14 @@ async def check_database(database: Database, *, migrated: bool, schema: bool) ->
             # The driver's thread still reports to this loop when opening the file failed.
             await asyncio.sleep(SQLITE_THREAD_ENDS_SECONDS)
         raise ServiceError(f"the database {where} cannot be used: {_reason(error)}") from error
+
+
+async def _connect(database: Database) -> None:
+    """See what the server is; a pool keeps the connection for what follows."""
+    async with database.engine.connect():
+        complaint = server_of(database.engine).complaint
+    if complaint:
+        raise ServiceError(complaint)
 
 
 async def _schema_of(database: Database, *, migrated: bool, schema: bool) -> str | None:
