@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -44,6 +45,24 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class JsonText(TypeDecorator[Any]):
+    """JSON kept as written: MySQL's own type changes numbers, MariaDB's refuses what is nested deep."""
+
+    impl = mysql.LONGTEXT
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write a value; None is SQL's null."""
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Read a value."""
+        return None if value is None else json.loads(value)
+
+
+Json = JSON().with_variant(JsonText(), "mysql", "mariadb")
+JsonOrNull = JSON(none_as_null=True).with_variant(JsonText(), "mysql", "mariadb")
+
 # MySQL's TEXT ends at 64 KiB.
 LongText = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 
@@ -71,5 +90,5 @@ class Base(AsyncAttrs, DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime(),
         int: BigInteger(),
-        dict[str, Any]: JSON(),
+        dict[str, Any]: Json,
     }

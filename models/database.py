@@ -36,6 +36,14 @@ DRIVERS = {
     "mysql+aiomysql": "mysql+asyncmy",
     "mariadb": "mysql+asyncmy",
 }
+MOST_CONNECTIONS = {
+    "postgresql": (
+        "SELECT sum(setting::int * CASE name WHEN 'max_connections' THEN 1 ELSE -1 END) FROM pg_settings "
+        "WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')"
+    ),
+    "mysql": "SELECT IF(@@max_user_connections, LEAST(@@max_user_connections, @@max_connections), "
+    "@@max_connections)",
+}
 # A worker that is paused in the middle of a batch must not keep its row locks from the one that follows.
 IDLE_TRANSACTION_MS = 60_000
 
@@ -175,14 +183,11 @@ def _sessions(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
 
 async def most_connections(engine: AsyncEngine) -> int | None:
     """Say how many connections the server grants to ordinary users in all; None if it has no such bound."""
-    if engine.dialect.name != "postgresql":
+    query = MOST_CONNECTIONS.get(engine.dialect.name)
+    if query is None:
         return None
-    query = text(
-        "SELECT sum(setting::int * CASE name WHEN 'max_connections' THEN 1 ELSE -1 END) FROM pg_settings "
-        "WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')"
-    )
     async with engine.connect() as connection:
-        return int((await connection.execute(query)).scalar_one())
+        return int((await connection.execute(text(query))).scalar_one())
 
 
 def _options(url: str, pool_size: int, application: str) -> dict[str, Any]:

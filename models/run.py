@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
-    JSON,
     ForeignKey,
     Index,
     String,
@@ -20,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
 
-from models.base import Base, LongText, UuidKey, count, small_int
+from models.base import Base, JsonOrNull, LongText, UuidKey, count, small_int
 from models.clock import now
 from models.receipt import Receipt
 
@@ -76,7 +75,7 @@ class Run(Base):
     limit_key: Mapped[str | None] = mapped_column(String(200))
     limit_count: Mapped[int | None]
     open_children: Mapped[small_int] = mapped_column(default=0, server_default="0")
-    follow_up: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    follow_up: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
     traceparent: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(16), default=State.QUEUED)
     attempt: Mapped[small_int] = mapped_column(default=0)
@@ -85,10 +84,10 @@ class Run(Base):
     run_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]
     worker: Mapped[str | None] = mapped_column(String(128))
-    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    checkpoint: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
     bytes_done: Mapped[count]
     bytes_total: Mapped[count]
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JsonOrNull)
     error: Mapped[str | None] = mapped_column(LongText)
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

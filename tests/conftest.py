@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 TEMPLATE = "headrace_template"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
-every_database = pytest.mark.parametrize("backend", ["postgresql", "sqlite", "mariadb"], indirect=True)
+BACKENDS = ("postgresql", "sqlite", "mariadb")
+every_database = pytest.mark.parametrize("backend", BACKENDS, indirect=True)
 many_writers = pytest.mark.parametrize("backend", ["postgresql", "mariadb"], indirect=True)
 known_keys = pytest.mark.parametrize("backend", ["postgresql", "sqlite"], indirect=True)
 
@@ -110,11 +112,11 @@ def backend(request: pytest.FixtureRequest) -> str:
     return str(getattr(request, "param", "postgresql"))
 
 
-@pytest_asyncio.fixture
-async def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """A migrated, empty database of this test's own."""
+@asynccontextmanager
+async def fresh_database(backend: str, request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[str]:
+    """Make a migrated, empty database of a kind, give its URL, and remove it afterwards."""
     if backend == "sqlite":
-        path = tmp_path / "headrace.db"
+        path = folder / "headrace.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite+aiosqlite:///{path}"
         return
@@ -132,6 +134,13 @@ async def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: P
         await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await connection.close()
+
+
+@pytest_asyncio.fixture
+async def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """A migrated, empty database of this test's own."""
+    async with fresh_database(backend, request, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

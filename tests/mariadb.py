@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -23,14 +24,16 @@ from worker.embedded import locks, processes
 from worker.schema import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator
+
+    import psutil
 
 TEMPLATE = "template"
 START_SECONDS = 60.0
-# Nothing of it outlives the tests, so nothing has to reach the disk. The character set is the oldest default
-# there is: what we create must not rely on the server's.
+# Nothing outlives the tests, so nothing has to reach the disk; a killed server, unlike a killed machine,
+# loses nothing by it. The character set is the oldest default there is: what we create must not rely on it.
 OPTIONS = (
-    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-log-at-trx-commit=2",
     "--loose-innodb-flush-method=nosync",
     "--skip-innodb-doublewrite",
     "--skip-sync-frm",
@@ -54,33 +57,51 @@ class MariaDb:
         url = URL.create("mysql", "root", host="localhost", database=database)
         return url.update_query_dict({"unix_socket": str(self.folder / "socket")}).render_as_string()
 
-    def start(self) -> None:
-        """Make the folder's database and start the server; root gives the server to nobody."""
-        account = [] if os.geteuid() else ["--user=nobody"]
-        if account:
+    def create(self) -> None:
+        """Make the folder's database; root gives it to nobody, as whom the server will run."""
+        if not os.geteuid():
             shutil.chown(self.folder, "nobody")
-        where = ["--no-defaults", f"--datadir={self.folder / 'data'}", *account]
-        made = ["mariadb-install-db", *where, "--auth-root-authentication-method=normal", "--skip-test-db"]
-        subprocess.run(made, check=True, capture_output=True)
+        how = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(["mariadb-install-db", *self._where(), *how], check=True, capture_output=True)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
         files = {"socket": "socket", "pid-file": "pid", "log-error": "log"}
         ours = [f"--{option}={self.folder / name}" for option, name in files.items()]
         # In a session of its own, and nobody's child: whichever test process ends last stops it.
-        subprocess.run(["setsid", "--fork", "mariadbd", *where, *ours, *OPTIONS], check=True, close_fds=True)
-        if not processes.wait_until((self.folder / "socket").exists, seconds=START_SECONDS):
+        command = ["setsid", "--fork", "mariadbd", *self._where(), *ours, *OPTIONS]
+        subprocess.run(command, check=True)
+        if not processes.wait_until(self._answers, seconds=START_SECONDS):
             raise RuntimeError(f"mariadbd did not start: {(self.folder / 'log').read_text()}")
+
+    def kill(self) -> None:
+        """Kill the server, as the kernel does when memory runs out."""
+        found = self._process()
+        assert found is not None
+        processes.stop([found], (signal.SIGKILL, 10.0))
 
     def stop(self) -> None:
         """Stop the server and remove its folder."""
-        found = processes.of_pid_file(self.folder / "pid", name="mariadbd", tag=str(self.folder))
-        if found is not None:
+        if (found := self._process()) is not None:
             processes.stop([found], (signal.SIGTERM, 30.0), (signal.SIGKILL, 10.0))
         shutil.rmtree(self.folder)
+
+    def _where(self) -> list[str]:
+        account = [] if os.geteuid() else ["--user=nobody"]
+        return ["--no-defaults", f"--datadir={self.folder / 'data'}", *account]
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.folder / "socket")) == 0
+
+    def _process(self) -> psutil.Process | None:
+        return processes.of_pid_file(self.folder / "pid", name="mariadbd", tag=str(self.folder))
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[Any]:
         """Open a cursor as root; each statement commits by itself."""
-        socket = str(self.folder / "socket")
-        connection = await asyncmy.connect(user="root", unix_socket=socket, autocommit=True)
+        path = str(self.folder / "socket")
+        connection = await asyncmy.connect(user="root", unix_socket=path, autocommit=True)
         try:
             async with connection.cursor() as cursor:
                 yield cursor
@@ -102,9 +123,9 @@ class MariaDb:
             await cursor.execute(f"CREATE DATABASE {name}; USE {name}; {await _copy_of_template(cursor)}")
             while await cursor.nextset():
                 pass
-            yield self.url(name)
-            await cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", (name,))
-            await _kill(cursor, [number for (number,) in await cursor.fetchall()])
+        yield self.url(name)
+        async with self.connect() as cursor:
+            await cut_connections(cursor, name)
             await cursor.execute(f"DROP DATABASE {name}")
 
 
@@ -123,13 +144,15 @@ async def _created(cursor: Any, table: str) -> str:
     return str(statement)
 
 
-async def _kill(cursor: Any, connections: Sequence[int]) -> None:
-    await cursor.execute("SELECT connection_id()")
-    [(own,)] = await cursor.fetchall()
-    for number in connections:
-        if number != own:
-            with suppress(asyncmy.errors.OperationalError):  # it has left by itself
-                await cursor.execute(f"KILL {number}")
+async def cut_connections(cursor: Any, database: str) -> int:
+    """End every connection to a database but the one of the cursor, and count them."""
+    others = "SELECT id FROM information_schema.processlist WHERE db = %s AND id <> connection_id()"
+    await cursor.execute(others, (database,))
+    found = await cursor.fetchall()
+    for (number,) in found:
+        with suppress(asyncmy.errors.OperationalError):  # it has left by itself
+            await cursor.execute(f"KILL {number}")
+    return len(found)
 
 
 @contextmanager
@@ -142,6 +165,7 @@ def shared_mariadb(base: Path) -> Iterator[MariaDb]:
         if not note.exists():
             # A socket's path must be short, and the folders above the test's own are closed to nobody.
             server = MariaDb(Path(tempfile.mkdtemp(prefix="headrace-mariadb-")))
+            server.create()
             server.start()
             with ThreadPoolExecutor(1) as threads:  # the test that asks first has a loop running already
                 threads.submit(lambda: asyncio.run(server.make_template())).result()

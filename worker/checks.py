@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
 
 from models.database import most_connections
 from models.replication import follows, identity, lag
+from models.server import server_of, setting_of
 from worker.embedded import running
 from worker.resources import ServiceError, check_database, connect_redis, open_database_of
 from worker.schedule import SCHEDULE, ScheduleError, check_schedule
@@ -18,6 +22,12 @@ if TYPE_CHECKING:
 
     from models.database import Database
     from worker.settings import Settings
+
+
+MIB = 1024 * 1024
+LEAST_PACKET_BYTES = 16 * MIB
+# SQLite's WAL needs shared memory and working locks, which these do not give.
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "afs", "ceph", "fuse.glusterfs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +92,32 @@ async def _database(settings: Settings, url: str | None) -> list[Finding]:
 async def _primary(settings: Settings, database: Database) -> list[Finding]:
     revision = await check_database(database.engine, migrated=False, schema=True)
     most = await most_connections(database.engine)
-    found = Finding("database", ok=True, says=f"{_where(database.engine)}, schema {revision}")
-    return [found] if most is None else [found, _connections(settings, most)]
+    found = [
+        Finding("database", ok=True, says=f"{_where(database.engine)}, schema {revision}"),
+        await _server(database.engine),
+    ]
+    return found if most is None else [*found, _connections(settings, most)]
+
+
+async def _server(engine: AsyncEngine) -> Finding:
+    """Say what the database is, and what of its set-up would hurt."""
+    server = server_of(engine)
+    if engine.dialect.name == "mysql":
+        size = int(await setting_of(engine, "max_allowed_packet"))
+        says = f"{server}, max_allowed_packet {size // MIB} MiB: larger records become rejects"
+        return Finding("server", size >= LEAST_PACKET_BYTES, says)
+    if engine.dialect.name == "sqlite":
+        mode, system = await setting_of(engine, "journal_mode"), _file_system(engine.url.database or "")
+        says = f"{server}, journal mode {mode} on {system}: for one host, one writer at a time"
+        return Finding("server", mode == "wal" and system not in NETWORK_FILE_SYSTEMS, says)
+    return Finding("server", ok=True, says=str(server))
+
+
+def _file_system(path: str) -> str:
+    """Name the type of the file system that holds a file."""
+    file = Path(path).resolve()
+    holding = [part for part in psutil.disk_partitions(all=True) if file.is_relative_to(part.mountpoint)]
+    return max(holding, key=lambda part: len(part.mountpoint)).fstype if holding else "unknown"
 
 
 async def _replica(database: Database, replica: AsyncEngine) -> Finding:

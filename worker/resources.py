@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.client import JobClient
 from models.database import open_database
+from models.server import server_of
 from worker.arq_redis import open_redis
 from worker.embedded import embedded_services
 from worker.schema import SchemaError, check_schema, current, migrate
@@ -109,6 +110,7 @@ async def check_database(engine: AsyncEngine, *, migrated: bool, schema: bool) -
     """
     where = engine.url.render_as_string(hide_password=True)
     try:
+        await _connect(engine)
         return await _schema_of(engine, migrated=migrated, schema=schema)
     except (OSError, OverflowError, TypeError, ValueError, SQLAlchemyError) as error:
         # The driver raises TypeError and ValueError for options of the URL that it does not know.
@@ -116,6 +118,14 @@ async def check_database(engine: AsyncEngine, *, migrated: bool, schema: bool) -
             # The driver's thread still reports to this loop when opening the file failed.
             await asyncio.sleep(SQLITE_THREAD_ENDS_SECONDS)
         raise ServiceError(f"the database {where} cannot be used: {_reason(error)}") from error
+
+
+async def _connect(engine: AsyncEngine) -> None:
+    """See what the server is; a pool keeps the connection for what follows."""
+    async with engine.connect():
+        complaint = server_of(engine).complaint
+    if complaint:
+        raise ServiceError(complaint)
 
 
 async def _schema_of(engine: AsyncEngine, *, migrated: bool, schema: bool) -> str | None:

@@ -17,6 +17,7 @@ depends_on = None
 
 
 BIG_KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+JSON = sa.JSON().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 LONG_TEXT = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 UUID_KEY = sa.Uuid().with_variant(sa.Uuid(native_uuid=False), "mysql", "mariadb")
 
@@ -26,7 +27,7 @@ def upgrade() -> None:
         "runs",
         sa.Column("id", UUID_KEY, nullable=False),
         sa.Column("job", sa.String(length=64), nullable=False),
-        sa.Column("request", sa.JSON(), nullable=False),
+        sa.Column("request", JSON, nullable=False),
         sa.Column("unique_key", sa.String(length=200), nullable=True),
         sa.Column("parent_id", UUID_KEY, nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
@@ -36,10 +37,10 @@ def upgrade() -> None:
         sa.Column("run_at", UtcDateTime(), nullable=False),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
         sa.Column("worker", sa.String(length=128), nullable=True),
-        sa.Column("checkpoint", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("checkpoint", JSON, nullable=True),
         sa.Column("bytes_done", sa.BigInteger(), nullable=False),
         sa.Column("bytes_total", sa.BigInteger(), nullable=False),
-        sa.Column("result", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("result", JSON, nullable=True),
         sa.Column("error", LONG_TEXT, nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=True),
@@ -145,7 +146,7 @@ def upgrade() -> None:
         sa.Column("rejected", sa.BigInteger(), nullable=False),
         sa.Column("skipped", sa.BigInteger(), nullable=False),
         sa.Column("repaired", sa.BigInteger(), nullable=False),
-        sa.Column("unknown_fields", sa.JSON(), nullable=False),
+        sa.Column("unknown_fields", JSON, nullable=False),
         sa.CheckConstraint(
             "records_read = inserted + updated + unchanged + rejected + skipped",
             name=op.f("ck_receipts_adds_up"),

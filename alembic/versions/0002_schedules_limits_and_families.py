@@ -8,6 +8,7 @@ Revises: 0001
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql
 
 from models.base import UtcDateTime
 
@@ -16,6 +17,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+JSON = sa.JSON().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 ADDED = ("queue", "part", "limit_key", "limit_count", "open_children", "follow_up", "traceparent")
 
 
@@ -36,7 +38,7 @@ def upgrade() -> None:
     op.add_column("runs", sa.Column("limit_key", sa.String(length=200), nullable=True))
     op.add_column("runs", sa.Column("limit_count", sa.BigInteger(), nullable=True))
     op.add_column("runs", sa.Column("open_children", sa.Integer(), server_default="0", nullable=False))
-    op.add_column("runs", sa.Column("follow_up", sa.JSON(none_as_null=True), nullable=True))
+    op.add_column("runs", sa.Column("follow_up", JSON, nullable=True))
     op.add_column("runs", sa.Column("traceparent", sa.String(length=64), nullable=True))
     op.create_index(op.f("ix_runs_limit_key_state"), "runs", ["limit_key", "state"], unique=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -17,10 +18,10 @@ from tests.chaos.caught import Caught, caught
 from tests.chaos.fail_points import Meanwhile, Scene
 from tests.chaos.settled import count_runs, settled
 from tests.chaos.undisturbed import SITE, import_of
+from tests.mariadb import MariaDb, cut_connections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from tests.chaos.fail_points import FailPoint
     from tests.conftest import CommandLine
@@ -65,14 +66,23 @@ class Stage:
 
     async def cut_connections(self) -> None:
         """End every connection to this database, as a failover does; nobody else is connected by now."""
+        on_mariadb = self.resources.database.engine.dialect.name == "mysql"
+        assert await (self._cut_on_mariadb() if on_mariadb else self._cut_on_postgresql()) > 0
+        await self.resources.database.engine.dispose()  # a worker that starts then has connections of its own
+
+    async def _cut_on_mariadb(self) -> int:
+        url = self.resources.database.engine.url
+        async with MariaDb(Path(str(url.query["unix_socket"])).parent).connect() as cursor:
+            return await cut_connections(cursor, url.database or "")
+
+    async def _cut_on_postgresql(self) -> int:
         url = make_url(self.services.database_url or "")
         name = self.resources.database.engine.url.database
         admin = await asyncpg.connect(host=str(url.query["host"]), user=url.username, database=url.database)
         try:
-            assert await admin.fetchval(CUT, name) > 0
+            return int(await admin.fetchval(CUT, name))
         finally:
             await admin.close()
-        await self.resources.database.engine.dispose()  # a worker that starts then has connections of its own
 
     async def meanwhile(self, what: Meanwhile) -> None:
         """Wait beyond the lease, and until the others have got as far as they can."""

@@ -38,12 +38,15 @@ SHORT = {
     "inside-follow-up": "cut",
 }
 
+SHORT_ON_MARIADB = {"mid-batch": "sigstop", "before-commit": "cut", "finished-not-rung": "kill-9"}
+
 
 def cases() -> list[object]:
     """List the cases as (backend, fail point, fault); a database file has no connection to cut."""
-    whole = [("postgresql", point, fault) for point in FAIL_POINTS for fault in FAULTS]
+    servers = {"postgresql": SHORT, "mariadb": SHORT_ON_MARIADB}
+    whole = [(server, point, fault) for server in servers for point in FAIL_POINTS for fault in FAULTS]
     whole += [("sqlite", point, FAULTS[0]) for point in FAIL_POINTS]
-    short = [case for case in whole if case[0] == "postgresql" and SHORT[case[1].name] == case[2].name]
+    short = [case for case in whole if servers.get(case[0], {}).get(case[1].name) == case[2].name]
     return [
         pytest.param(*case, id=f"{case[1].name}-{case[2].name}-{case[0]}")
         for case in (whole if FULL else short)

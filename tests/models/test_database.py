@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,16 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from models import Tag, User
+from models import Reject, Tag, User
 from models.base import UtcDateTime
+from models.claim import claim
 from models.clock import now
 from models.database import async_url
 from models.dialect import Fault, fault_of, reserve_ids
 from models.tag import ensure_tags
+from models.user import user_ids
 from tests.conftest import every_database, known_keys
-from tests.factories import SITE, store, user
+from tests.factories import SITE, running, store, user
 
 if TYPE_CHECKING:
     from worker.resources import Resources
@@ -120,3 +123,40 @@ async def test_a_transaction_that_a_paused_worker_left_open_is_ended_by_the_serv
 
 def test_the_utc_type_is_cached() -> None:
     assert UtcDateTime.cache_ok
+
+
+@every_database
+async def test_keys_differ_by_case_accent_and_trailing_space(resources: Resources) -> None:
+    keys = {"r", "R", "\u00e9", "e", "e\u0301", "e ", " e", "\u00df", "ss", "\U0001f600", "\U0001f601"}
+    await store(resources.database, *map(user, sorted(keys)))
+    async with resources.database.writing.begin() as session:
+        assert set(await ensure_tags(session, keys)) == keys
+    async with resources.database.reading() as session:
+        assert set(await session.scalars(select(User.external_id))) == keys
+        assert set(await user_ids(session, SITE, {"r", "e ", "ss"})) == {"r", "e ", "ss"}
+
+
+@every_database
+async def test_values_come_back_exactly(resources: Resources) -> None:
+    values: dict[str, object] = {
+        "text": "a\\b'c\"d%s:x\r\n\t\x01\x1a\U0001f600",
+        "numbers": [2**63, -(2**63), 0.1, 1e300],
+        "nothing": None,
+        "nul": "\u0000",
+        "deep": json.loads("[" * 90 + "]" * 90),
+    }
+    run_id = await resources.client.add([{"job": "x", "request": values, "queue": "default"}])
+    async with resources.database.writing.begin() as session:
+        [claimed] = await claim(session, run_id, "tests", 60)
+    assert claimed.request == values
+
+
+@every_database
+async def test_all_bytes_come_back(resources: Resources) -> None:
+    context = await running(resources)
+    raw = bytes(range(256)) * 300
+    async with context.batch() as batch:
+        reject = {"entity": "x", "source": "x" * 70_000, "file_number": 0, "position": 0, "rule": "x"}
+        batch.session.add(Reject(run_id=context.run_id, reason="r" * 70_000, raw=raw, **reject))
+    async with resources.database.reading() as session:
+        assert await session.scalar(select(Reject.raw)) == raw

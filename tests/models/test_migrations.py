@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,10 +12,13 @@ from sqlalchemy import text
 
 from models import Base
 from models.database import open_database
-from tests.conftest import every_database
+from tests.conftest import command_line, every_database, many_writers
 from worker.schema import SchemaError, check_schema, migrate
+from worker.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -58,3 +62,25 @@ async def test_a_newer_schema_is_accepted_and_none_is_refused(resources: Resourc
         await connection.execute(text("DELETE FROM alembic_version"))
     with pytest.raises(SchemaError, match="headrace migrate"):
         await check_schema(engine)
+
+
+@many_writers
+async def test_two_releases_that_migrate_at_once_do_so_one_after_the_other(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with open_database(database_url, application="tests") as database:
+        await migrate(database.engine, "base")
+        released = command_line(Settings(database_url=database_url, home=tmp_path), tmp_path)
+        both = await asyncio.gather(*(asyncio.to_thread(released, "migrate") for _ in range(2)))
+        assert [done.code for done in both] == [0, 0]
+        assert await differences(database.engine) == []
+
+
+@pytest.mark.parametrize("backend", ["mariadb"], indirect=True)
+async def test_every_text_on_mariadb_is_kept_in_utf8_and_compared_exactly(resources: Resources) -> None:
+    query = text(
+        "SELECT DISTINCT collation_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND collation_name IS NOT NULL"
+    )
+    async with resources.database.reading() as session:
+        assert (await session.scalars(query)).all() == ["utf8mb4_nopad_bin"]

@@ -119,7 +119,19 @@ def test_check_finds_everything_in_order(headrace: CommandLine) -> None:
     done = headrace("check")
     assert done.code == 0, done.out
     assert {line.split()[0] for line in done.out.splitlines()} == {"ok"}
-    assert len(done.out.splitlines()) == (5 if "sqlite" in done.out else 6)
+    assert len(done.out.splitlines()) == (6 if "sqlite" in done.out else 7)
+
+
+SERVERS = {
+    "postgresql": r"PostgreSQL \d+\.\d+",
+    "sqlite": r"SQLite [\d.]+, journal mode wal on \w+: for one host, one writer at a time",
+    "mariadb": r"MariaDB [\d.]+, max_allowed_packet 16 MiB: larger records become rejects",
+}
+
+
+@every_database
+def test_check_says_what_the_database_is(headrace: CommandLine, backend: str) -> None:
+    assert re.search(rf"ok +server: {SERVERS[backend]}\n", headrace("check").out)
 
 
 def test_check_names_what_is_wrong(headrace: CommandLine) -> None:
