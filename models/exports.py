@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from models.author_stats import FIGURES, authors
 from models.post import Post
-from models.tag import Tag, post_tags
+from models.tag import Tag, tag_names_of
 from models.user import User
 
 if TYPE_CHECKING:
@@ -58,21 +58,8 @@ async def partitions(
     query = query_of(entity, site).execution_options(yield_per=size)
     result = await session.stream(query)
     async for part in result.mappings().partitions():
-        tags = await _tags(session, [row["id"] for row in part]) if entity == "posts" else {}
+        tags = await tag_names_of(session, [row["id"] for row in part]) if entity == "posts" else {}
         yield [
             {name: tags.get(row["id"], []) if name == "tags" else row[name] for name in EXPORTS[entity]}
             for row in part
         ]
-
-
-async def _tags(session: AsyncSession, post_ids: Sequence[int]) -> dict[int, list[str]]:
-    query = (
-        select(post_tags.c.post_id, Tag.name)
-        .join(Tag, Tag.id == post_tags.c.tag_id)
-        .where(post_tags.c.post_id.in_(post_ids))
-        .order_by(post_tags.c.post_id, Tag.name)
-    )
-    names: dict[int, list[str]] = {}
-    for post_id, name in await session.execute(query):
-        names.setdefault(post_id, []).append(name)
-    return names
