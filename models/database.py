@@ -18,6 +18,8 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from models.folded import lowered
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
@@ -167,6 +169,7 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions on its own
+        connection.create_function("lower", 1, lowered, deterministic=True)
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
