@@ -96,6 +96,16 @@ async def end_transactions(session: AsyncSession, names: Sequence[str]) -> None:
     await session.execute(query, {"names": list(names)})
 
 
+MYSQL_DUPLICATE = 1062
+
+
+def is_duplicate(error: DBAPIError) -> bool:
+    """Tell whether a row of the same unique key is there already."""
+    driver: Any = getattr(error, "driver_exception", None) or error.orig
+    state, code = getattr(driver, "sqlstate", None), (getattr(driver, "args", None) or (None,))[0]
+    return state == "23505" or code == MYSQL_DUPLICATE or "UNIQUE constraint failed" in str(driver)
+
+
 class Fault(Enum):
     """What a database error says about trying again."""
 
@@ -104,9 +114,10 @@ class Fault(Enum):
     OTHER = "the connection, the server or the statement: nothing is wrong with the rows"
 
 
-# SQLSTATE: a duplicate key, a serialization failure, a deadlock; then MySQL's codes for the same.
-CONFLICT_STATES = {"23505", "40001", "40P01"}
-MYSQL_CONFLICTS = {1062, 1205, 1213}
+# SQLSTATE: a duplicate key, a foreign key whose row was deleted after it was looked up, a serialization
+# failure, a deadlock; then MySQL's codes for the same.
+CONFLICT_STATES = {"23505", "23503", "40001", "40P01"}
+MYSQL_CONFLICTS = {1062, 1452, 1205, 1213}
 
 
 # SQLSTATE: the connection failed (class 08), there are too many, the server stops, starts or crashed (57P).
