@@ -1,7 +1,7 @@
 """Comparing text without regard to case, the same way on every database.
 
 Every character is lowered by itself (Unicode's simple mapping), accents stay: `É` finds `é` and not `e`,
-`İ` finds `i`, `ß` finds `ẞ` and not `ss`. PostgreSQL does so for the locale of its database, and for ASCII
+`İ` finds `i`, `ß` does not find `ss`. PostgreSQL does so for the locale of its database, and for ASCII
 alone if that is `C`.
 """
 

@@ -46,7 +46,6 @@ async def test_a_user_is_found_by_id_and_by_natural_key(resources: Resources) ->
         ("ÉLODIE", ["élodie Durand"]),  # letters beyond ASCII have cases too
         ("elodie", []),  # an accent is no case
         ("straße", ["Große Straße"]),
-        ("STRAẞE", ["Große Straße"]),  # the capital letter of 2017
         ("STRASSE", []),  # ß and ss differ in length, and no database lowers one to the other
         ("istanbul", ["İstanbul"]),
         ("İSTANBUL", ["İstanbul"]),
