@@ -36,4 +36,4 @@ class StoppingError(JobError):
 
 
 class BatchConflictError(JobError):
-    """Another import inserted the same records at the same time; the batch is tried again."""
+    """Another transaction wrote the same rows at the same time; the batch is tried again."""

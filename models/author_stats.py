@@ -36,7 +36,7 @@ from models.user import User
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement, CompoundSelect, RowMapping
+    from sqlalchemy import ColumnElement, CompoundSelect
     from sqlalchemy.ext.asyncio import AsyncSession
 
 
@@ -129,15 +129,6 @@ def authors(site: str | None) -> Select[Any]:
         figures, figures.c.author_id == User.id
     )
     return query.where(User.site == site) if site else query
-
-
-async def leaderboard(session: AsyncSession, site: str | None, top: int) -> Sequence[RowMapping]:
-    """List the `top` authors by total score with their exact figures; ties by posts, then by natural key."""
-    query = authors(site)
-    by = {column.name: column for column in query.selected_columns}
-    order = (by["total_score"].desc(), by["post_count"].desc(), by["site"], by["external_id"])
-    rows: Sequence[RowMapping] = (await session.execute(query.order_by(*order).limit(top))).mappings().all()
-    return rows
 
 
 async def mark_stale(session: AsyncSession, author_ids: Collection[int]) -> None:

@@ -30,6 +30,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        """What rows hold."""
+        return datetime
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Turn an aware datetime into UTC; a naive one would be shifted silently by some drivers."""
         if value is None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 
+from models.folded import lowered
 from models.session import READ_ONLY
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def prepare_sqlite(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver must not begin transactions on its own
+        connection.create_function("lower", 1, lowered, deterministic=True)
         cursor = connection.cursor()
         for pragma in (
             f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",

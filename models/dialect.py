@@ -116,6 +116,15 @@ async def end_transactions(session: AsyncSession, names: Sequence[str]) -> None:
     await session.execute(query, {"names": list(names)})
 
 
+MYSQL_DUPLICATE = 1062
+
+
+def is_duplicate(error: DBAPIError) -> bool:
+    """Tell whether a row of the same unique key is there already."""
+    driver, state, code = _told(error)
+    return state == "23505" or code == MYSQL_DUPLICATE or "UNIQUE constraint failed" in str(driver)
+
+
 class Fault(Enum):
     """What a database error says about trying again."""
 
@@ -124,10 +133,11 @@ class Fault(Enum):
     OTHER = "the connection, the server or the statement: nothing is wrong with the rows"
 
 
-# SQLSTATE: a duplicate key, a serialization failure, a deadlock.
-CONFLICT_STATES = {"23505", "40001", "40P01"}
-# MySQL's codes: a duplicate key, a lock that was not free in time, a deadlock.
-MYSQL_CONFLICTS = {1062, 1205, 1213}
+# SQLSTATE: a duplicate key, a foreign key whose row was deleted after it was looked up, a serialization
+# failure, a deadlock.
+CONFLICT_STATES = {"23505", "23503", "40001", "40P01"}
+# MySQL's codes: for the same, and for a lock that was not free in time.
+MYSQL_CONFLICTS = {1062, 1205, 1213, 1452}
 # What comes of leaving a savepoint after a deadlock, which has rolled back the whole transaction.
 SAVEPOINT_GONE = re.compile(r"SAVEPOINT \S+ does not exist")
 MYSQL_CHECKS = {3819, 4025}  # a CHECK constraint, of MySQL and of MariaDB
@@ -157,10 +167,8 @@ def is_away(error: Exception) -> bool:
 def fault_of(error: DBAPIError) -> Fault:
     """Tell from SQLSTATE (class 23 integrity, 22 data) or the driver's code what kind of fault it is."""
     driver, state, code = _told(error)
-    says = str(driver)
-    if state in CONFLICT_STATES or code in MYSQL_CONFLICTS or "UNIQUE constraint failed" in says:
-        return Fault.CONFLICT
-    if SAVEPOINT_GONE.search(says):
+    is_conflict = state in CONFLICT_STATES or code in MYSQL_CONFLICTS or SAVEPOINT_GONE.search(str(driver))
+    if is_conflict or is_duplicate(error):
         return Fault.CONFLICT
     if state[:2] in {"22", "23"} or code in MYSQL_CHECKS:
         return Fault.ROW

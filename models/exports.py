@@ -9,7 +9,7 @@ from sqlalchemy import select
 from models.author_stats import FIGURES, authors
 from models.dialect import MYSQL, dialect_of
 from models.post import Post
-from models.tag import Tag, post_tags
+from models.tag import Tag, tag_names_of
 from models.user import User
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def partitions(
     """Stream the rows of an export, `size` at a time, as dictionaries of EXPORTS[entity] in that order."""
     pages = _pages if entity == "posts" and dialect_of(session) in MYSQL else _streamed
     async for part in pages(session, query_of(entity, site), size):
-        tags = await _tags(session, [row["id"] for row in part]) if entity == "posts" else {}
+        tags = await tag_names_of(session, [row["id"] for row in part]) if entity == "posts" else {}
         yield [
             {name: tags.get(row["id"], []) if name == "tags" else row[name] for name in EXPORTS[entity]}
             for row in part
@@ -79,16 +79,3 @@ async def _pages(session: AsyncSession, query: Select[Any], size: int) -> AsyncI
     while part := (await session.execute(query.where(Post.id > last).limit(size))).mappings().all():
         yield part
         last = part[-1]["id"]
-
-
-async def _tags(session: AsyncSession, post_ids: Sequence[int]) -> dict[int, list[str]]:
-    query = (
-        select(post_tags.c.post_id, Tag.name)
-        .join(Tag, Tag.id == post_tags.c.tag_id)
-        .where(post_tags.c.post_id.in_(post_ids))
-        .order_by(post_tags.c.post_id, Tag.name)
-    )
-    names: dict[int, list[str]] = {}
-    for post_id, name in await session.execute(query):
-        names.setdefault(post_id, []).append(name)
-    return names

@@ -15,7 +15,7 @@ from models.user import User
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import Table
+    from sqlalchemy import ColumnElement, Table
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
 
@@ -29,12 +29,17 @@ class Post(Base):
     """
 
     __tablename__ = "posts"
-    __table_args__ = (UniqueConstraint("site", "external_id"),)
+    __table_args__ = (
+        UniqueConstraint("site", "external_id"),
+        Index(None, "created_at", "id"),
+        Index(None, "site", "created_at", "id"),
+        Index(None, "author_id", "created_at", "id"),
+    )
 
     id: Mapped[intpk]
     site: Mapped[site_name]
     external_id: Mapped[foreign_id]
-    author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    author_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     author_external_id: Mapped[foreign_id | None]
     author_name: Mapped[name_text | None]
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("posts.id", ondelete="SET NULL"), index=True)
@@ -88,12 +93,15 @@ async def lock_authors_of(session: AsyncSession, post_ids: Collection[int]) -> s
     return {author_id for _, author_id in await session.execute(query.with_for_update())}
 
 
-async def link_authors(session: AsyncSession, site: str, limit: int) -> set[int]:
-    """Link up to `limit` posts of a site to authors that arrived after them; return those authors' ids."""
+async def link_authors(session: AsyncSession, site: str, limit: int, *among: ColumnElement[bool]) -> set[int]:
+    """Link up to `limit` posts of a site to authors that arrived after them; return those authors' ids.
+
+    Conditions on users and posts narrow it down.
+    """
     query = (
         select(Post.id, User.id)
         .join(User, (User.site == Post.site) & (User.external_id == Post.author_external_id))
-        .where(Post.site == site, UNLINKED_AUTHOR)
+        .where(Post.site == site, UNLINKED_AUTHOR, *among)
         .order_by(Post.id)
         .limit(limit)
     )
@@ -102,13 +110,16 @@ async def link_authors(session: AsyncSession, site: str, limit: int) -> set[int]
     return {author for _, author in found}
 
 
-async def link_parents(session: AsyncSession, site: str, limit: int) -> int:
-    """Link up to `limit` posts of a site to parents that arrived after them; return how many."""
+async def link_parents(session: AsyncSession, site: str, limit: int, *among: ColumnElement[bool]) -> int:
+    """Link up to `limit` posts of a site to parents that arrived after them; return how many.
+
+    Conditions on the posts narrow it down.
+    """
     parent = aliased(Post)
     query = (
         select(Post.id, parent.id)
         .join(parent, (parent.site == Post.site) & (parent.external_id == Post.parent_external_id))
-        .where(Post.site == site, UNLINKED_PARENT)
+        .where(Post.site == site, UNLINKED_PARENT, *among)
         .order_by(Post.id)
         .limit(limit)
     )

@@ -11,7 +11,7 @@ from models.base import Base, BigKey, intpk
 from models.dialect import dialect_of, insert_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -85,3 +85,28 @@ async def unlink_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -
     if gone:
         one = (post_tags.c.post_id == bindparam("post")) & (post_tags.c.tag_id == bindparam("tag"))
         await session.execute(delete(post_tags).where(one), gone)
+
+
+async def store_links(
+    session: AsyncSession, before: Mapping[int, set[int]], after: Mapping[int, set[int]]
+) -> None:
+    """Make the tags of posts what they are to be: the differences are removed and added, set-wise."""
+    nothing: set[int] = set()
+    added = [(post, tag) for post, tags in after.items() for tag in tags - before.get(post, nothing)]
+    gone = [(post, tag) for post, tags in before.items() for tag in tags - after[post]]
+    await unlink_tags(session, gone)
+    await link_tags(session, added)
+
+
+async def tag_names_of(session: AsyncSession, post_ids: Collection[int]) -> dict[int, list[str]]:
+    """Map posts that have tags to the names of these, in order."""
+    query = (
+        select(post_tags.c.post_id, Tag.name)
+        .join(Tag, Tag.id == post_tags.c.tag_id)
+        .where(post_tags.c.post_id.in_(post_ids))
+        .order_by(post_tags.c.post_id, Tag.name)
+    )
+    names: dict[int, list[str]] = {}
+    for post_id, name in await session.execute(query):
+        names.setdefault(post_id, []).append(name)
+    return names

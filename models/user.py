@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 from models.base import Base, count, foreign_id, intpk, name_text, site_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,3 +39,18 @@ async def user_ids(session: AsyncSession, site: str, external_ids: Collection[st
     """Map the external ids that exist in a site to primary keys."""
     query = select(User.external_id, User.id).where(User.site == site, User.external_id.in_(external_ids))
     return dict((await session.execute(query)).all()) if external_ids else {}
+
+
+async def user_by_id(session: AsyncSession, user_id: int) -> User | None:
+    """Find a user."""
+    return await session.get(User, user_id)
+
+
+async def user_by_key(session: AsyncSession, site: str, external_id: str) -> User | None:
+    """Find a user by the site's own id."""
+    return await session.scalar(select(User).where(User.site == site, User.external_id == external_id))
+
+
+async def users_by_ids(session: AsyncSession, ids: Collection[int]) -> Sequence[User]:
+    """Find those of these users that exist, in the order of their ids."""
+    return (await session.scalars(select(User).where(User.id.in_(ids)).order_by(User.id))).all()

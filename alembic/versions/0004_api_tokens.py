@@ -3,7 +3,7 @@
 Only adds a table; workers of the version before do not see it.
 
 Revision ID: 0004
-Revises: 0002
+Revises: 0003
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from alembic import op
 from models.base import UtcDateTime
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

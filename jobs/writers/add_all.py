@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import select
@@ -11,8 +10,9 @@ from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.dialect import reserve_ids
 from models.post import Post, lock_authors_of, post_ids
-from models.tag import add_tags, ensure_tags, link_tags, linked_tags, tag_ids, unlink_tags
+from models.tag import add_tags, ensure_tags, linked_tags, store_links, tag_ids
 from models.user import User, user_ids
+from models.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from jobs.sources.record import PostRecord, TagRecord, UserRecord
 
 Row = TypeVar("Row", User, Post)
-MARKUP = re.compile(r"<[^>]*>")
 
 
 class Merge(Generic[Row]):
@@ -122,7 +121,7 @@ async def write_posts(session: AsyncSession, site: str, records: Sequence[PostRe
         parents[record.external_id] = merge.rows[record.external_id].id
     stale |= await lock_authors_of(session, merge.changed)
     await merge.flush(session)
-    await _store_links(session, links, {merge.rows[key].id: wanted for key, wanted in tagged.items()})
+    await store_links(session, links, {merge.rows[key].id: wanted for key, wanted in tagged.items()})
     await mark_stale(session, {author for author in stale if author is not None})
     return merge.written
 
@@ -140,16 +139,6 @@ def _post_values(
         "title": record.title,
         "content": record.content,
         "score": record.score,
-        "word_count": len(MARKUP.sub(" ", record.content or "").split()),
+        "word_count": word_count(record.content),
         "created_at": record.created_at,
     }
-
-
-async def _store_links(
-    session: AsyncSession, before: Mapping[int, set[int]], after: Mapping[int, set[int]]
-) -> None:
-    nothing: set[int] = set()
-    added = [(post, tag) for post, tags in after.items() for tag in tags - before.get(post, nothing)]
-    gone = [(post, tag) for post, tags in before.items() for tag in tags - after[post]]
-    await unlink_tags(session, gone)
-    await link_tags(session, added)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm.exc import StaleDataError
 
 from jobs.errors import BatchConflictError
 from jobs.sources.record import BadRecord
@@ -27,12 +28,14 @@ async def write_or_bisect(
     """Write records in a savepoint; what the database refuses is halved until the bad ones stand alone.
 
     Raises:
-        BatchConflictError: another import inserted one of the records first.
+        BatchConflictError: another transaction inserted one of the records first, or deleted what it changes.
 
     """
     try:
         async with session.begin_nested():
             return await write(session, site, records), []
+    except StaleDataError as error:
+        raise BatchConflictError from error
     except DBAPIError as error:
         fault = fault_of(error)
         if fault is Fault.CONFLICT:

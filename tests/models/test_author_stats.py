@@ -17,35 +17,17 @@ from models.author_stats import (
     all_fresh,
     authors,
     drifted,
-    leaderboard,
     mark_stale,
     recompute,
     take_stale,
 )
 from tests.conftest import every_database, many_writers
 from tests.factories import NOON, SITE, post, running, store, user
+from tests.models.figures import expected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jobs.sources.record import PostRecord
     from worker.resources import Resources
-
-
-def expected(posts: Sequence[PostRecord]) -> dict[str, Any]:
-    """Compute one author's figures in plain Python."""
-    scores = sorted((p.score for p in posts), reverse=True)
-    return {
-        "post_count": len(posts),
-        "total_score": sum(scores),
-        "mean_score": sum(scores) / len(scores),
-        "max_score": scores[0],
-        "h_index": max([h for h in range(len(scores) + 1) if sum(s >= h for s in scores) >= h]),
-        "word_count": sum(len((p.content or "").split()) for p in posts),
-        "active_days": len({p.created_at.date() for p in posts}),
-        "first_post_at": min(p.created_at for p in posts),
-        "last_post_at": max(p.created_at for p in posts),
-    }
 
 
 async def read(database: Database) -> dict[str, dict[str, Any]]:
@@ -193,17 +175,3 @@ async def test_two_refreshers_never_take_the_same_author(resources: Resources) -
     assert len(first) == 6
     assert len(second) == 4
     assert not set(first) & set(second)
-
-
-async def test_the_leaderboard_breaks_ties_the_same_way_each_time(resources: Resources) -> None:
-    await store(
-        resources.database,
-        *map(user, "abc"),
-        post(1, "b", score=4),
-        post(2, "a", score=4),
-        post(3, "c", score=2),
-        post(4, "c", score=2),
-    )
-    async with resources.database.reading() as session:
-        rows = await leaderboard(session, SITE, 3)
-    assert [row["external_id"] for row in rows] == ["c", "a", "b"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from jobs.requests import ImportDump
-from models.author_stats import leaderboard
+from models.rankings import Ranking, top_authors
 from worker.checks import examine
 from worker.cli.app import err, out, run_async, start
 from worker.cli.progress import follow
@@ -89,7 +89,7 @@ async def _demo(folder: Path) -> None:
         async with working(resources):
             run = await follow(resources, run_id)
         async with resources.database.reading() as session:
-            rows = await leaderboard(session, "demo", 10)
+            rows = await top_authors(session, Ranking(site="demo"), 10)
     show_authors(rows)
     show_receipt(run)
     out.print("Nothing is left running. Next: [bold]headrace import PATH --site NAME --wait --with-worker[/]")

@@ -10,7 +10,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from jobs.requests import RebuildAuthorStats, RefreshAuthorStats
-from models.author_stats import drifted, leaderboard
+from models.author_stats import drifted
+from models.rankings import Ranking, top_authors
 from worker.cli.app import json_option, out, print_json, run_async, start
 from worker.here import carry_out
 from worker.resources import open_resources
@@ -79,7 +80,7 @@ def authors(*, site: str | None, top: int, as_json: bool) -> None:
 
 async def _authors(settings: Settings, site: str | None, top: int) -> Sequence[RowMapping]:
     async with open_resources(settings) as resources, resources.database.reporting(fresh=True) as session:
-        return await leaderboard(session, site, top)
+        return await top_authors(session, Ranking(site=site), top)
 
 
 def show_authors(rows: Sequence[RowMapping]) -> None:

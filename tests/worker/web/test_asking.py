@@ -15,7 +15,7 @@ from jobs.registry import JOBS
 from models import Run
 from models.run import FINISHED
 from models.token import TokenScope
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import json_posts, run_of, write_jsonl
 from tests.worker.web.conftest import asking, assert_problem, token
 from worker.main import working
@@ -39,7 +39,7 @@ async def how_many(resources: Resources) -> int:
         return await session.scalar(select(func.count()).select_from(Run)) or 0
 
 
-@both_databases
+@every_database
 async def test_a_run_that_was_asked_for_is_carried_out(
     anybody: AsyncClient, resources: Resources, settings: Settings
 ) -> None:
@@ -59,7 +59,7 @@ async def test_a_run_that_was_asked_for_is_carried_out(
     assert sum(run["children"].values()) == 1
 
 
-@both_databases
+@every_database
 async def test_the_same_key_asks_once_however_many_ask_at_a_time(
     anybody: AsyncClient, resources: Resources
 ) -> None:

@@ -14,7 +14,7 @@ from jobs.client import JobClient
 from models import Limit
 from models.database import open_database
 from models.token import TokenScope, new_secret
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.worker.web.conftest import asking, assert_problem, token
 from worker.resources import Resources, open_resources
 from worker.settings import Settings
@@ -60,7 +60,7 @@ async def limits(resources: Resources) -> int:
         return await session.scalar(select(func.count()).select_from(Limit)) or 0
 
 
-@both_databases
+@every_database
 async def test_a_request_commits_once_and_as_a_whole(routes: AsyncClient, resources: Resources) -> None:
     assert (await routes.post("/writes/key")).status_code == 200
     assert await limits(resources) == 1

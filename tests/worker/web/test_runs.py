@@ -13,7 +13,7 @@ from structlog.contextvars import get_contextvars
 
 from jobs.requests import ImportDump, RebuildAuthorStats, RefreshAuthorStats
 from models import Reject, Run
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import post, store, user
 from tests.worker.web.conftest import assert_problem
 
@@ -51,7 +51,7 @@ async def test_a_page_that_cannot_be_is_refused(anybody: AsyncClient, query: str
     assert_problem(await anybody.get(f"/v1/runs?{query}"), 422)
 
 
-@both_databases
+@every_database
 async def test_a_run_is_cancelled_and_queued_again(anybody: AsyncClient, resources: Resources) -> None:
     run_id = await resources.client.enqueue(RefreshAuthorStats())
     address = f"/v1/runs/{run_id}"
@@ -91,7 +91,7 @@ async def test_rejects_come_with_their_bytes(anybody: AsyncClient, resources: Re
     assert rest["next"] is None
 
 
-@both_databases
+@every_database
 async def test_an_entry_of_the_schedule_is_started_if_there_is_something_to_do(
     anybody: AsyncClient, resources: Resources
 ) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from jobs.requests import RefreshAuthorStats
 from models import Run
-from tests.conftest import both_databases
+from tests.conftest import every_database
 from tests.factories import json_posts, write_jsonl
 from tests.worker.probing import ask, free_port, until
 from worker.main import working
@@ -58,7 +58,7 @@ async def events_of(stream: httpx.Response) -> AsyncIterator[tuple[str, dict[str
             yield name, json.loads(line.removeprefix("data: "))
 
 
-@both_databases
+@every_database
 async def test_a_stream_shows_an_import_from_its_start_to_its_end(
     address: str, resources: Resources, settings: Settings
 ) -> None:
@@ -93,7 +93,7 @@ async def test_a_stream_holds_no_connection(address: str, resources: Resources) 
             await stream.__aexit__(None, None, None)
 
 
-@both_databases
+@every_database
 def test_a_signal_ends_streams_and_the_process_in_good_order(headrace: CommandLine) -> None:
     with process(headrace) as (started, address), httpx.Client(base_url=address) as client:
         run_id = client.post("/v1/runs", json=REFRESH).json()["run_id"]

@@ -1,0 +1,111 @@
+"""Who is first by which statistic: authors with their ranks, over all posts or those of a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from sqlalchemy import func, select
+
+from models.author_stats import authors, computed, exact
+from models.clock import now
+from models.post import Post
+from models.user import User
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from datetime import datetime
+
+    from sqlalchemy import CTE, ColumnElement, RowMapping, Select
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+Statistic = Literal[
+    "post_count", "total_score", "mean_score", "max_score", "h_index", "word_count", "active_days"
+]
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """What authors are ranked by and among whom: one site, all, or each site for itself.
+
+    The figures count all posts or, `since` included and `until` not, those created in a time. They are exact
+    at any time. Authors without such posts have no rank.
+    """
+
+    by: Statistic = "total_score"
+    site: str | None = None
+    each_site: bool = False
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def top_authors(session: AsyncSession, ranking: Ranking, limit: int) -> Sequence[RowMapping]:
+    """List the first `limit` authors, of each site if that is ranked, with `rank`, `dense_rank` and figures.
+
+    Authors who tie share a rank; they are listed by posts, then by natural key.
+    """
+    ranked = _ranked(ranking)
+    order = (ranked.c.site, ranked.c.place) if ranking.each_site else (ranked.c.place,)
+    return await _rows(session, _shown(ranked).where(ranked.c.place <= limit).order_by(*order))
+
+
+async def authors_around(
+    session: AsyncSession, ranking: Ranking, author_id: int, distance: int
+) -> Sequence[RowMapping]:
+    """List an author with up to `distance` authors before and after; nobody if the author has no rank."""
+    ranked = _ranked(ranking)
+    this = ranked.alias("this")
+    near = ranked.c.place.between(this.c.place - distance, this.c.place + distance)
+    query = _shown(ranked).join(this, near).where(this.c.author_id == author_id)
+    if ranking.each_site:
+        query = query.where(ranked.c.site == this.c.site)
+    return await _rows(session, query.order_by(ranked.c.place))
+
+
+async def statistics_of(session: AsyncSession, author_ids: Collection[int]) -> dict[int, RowMapping]:
+    """Map authors to their figures as they are now; who has no posts is left out."""
+    figures = exact().subquery("figures")
+    rows = await _rows(session, select(figures).where(figures.c.author_id.in_(author_ids)))
+    return {row["author_id"]: row for row in rows}
+
+
+def _ranked(ranking: Ranking) -> CTE:
+    """Give `rank`, `dense_rank` and a `place` that nobody shares, with the columns of the authors."""
+    found = _authors(ranking).subquery("found")
+    among = found.c.site if ranking.each_site else None
+    by = found.c[ranking.by].desc()
+    places = (by, found.c.post_count.desc(), found.c.site, found.c.external_id)
+    return select(
+        func.rank().over(partition_by=among, order_by=by).label("rank"),
+        func.dense_rank().over(partition_by=among, order_by=by).label("dense_rank"),
+        func.row_number().over(partition_by=among, order_by=places).label("place"),
+        *found.c,
+    ).cte("ranked")
+
+
+def _shown(ranked: CTE) -> Select[Any]:
+    return select(*(column for column in ranked.c if column.name != "place"))
+
+
+def _authors(ranking: Ranking) -> Select[Any]:
+    if ranking.since is None and ranking.until is None:
+        return authors(ranking.site)
+    figures = computed(*_counted(ranking)).add_columns(now().label("computed_at")).subquery("figures")
+    query = select(User.site, User.external_id, User.name, *figures.c)
+    return query.join(figures, figures.c.author_id == User.id)
+
+
+def _counted(ranking: Ranking) -> Iterator[ColumnElement[bool]]:
+    """Give the conditions on the posts that count; their site is that of their authors."""
+    if ranking.since is not None:
+        yield Post.created_at >= ranking.since
+    if ranking.until is not None:
+        yield Post.created_at < ranking.until
+    if ranking.site is not None:
+        yield Post.site == ranking.site
+
+
+async def _rows(session: AsyncSession, query: Select[Any]) -> Sequence[RowMapping]:
+    rows: Sequence[RowMapping] = (await session.execute(query)).mappings().all()
+    return rows
