@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -13,10 +15,12 @@ from headrace_client import (
     HeadraceClient,
     InvalidError,
     ProblemError,
+    PruneHistory,
     RefreshAuthorStats,
     UnreachableError,
 )
 from headrace_client.sending import LONGEST_PAUSE_SECONDS, TRIES, pause_seconds
+from jobs.tracing import in_trace
 from tests.client.unreliable import BUSY, NO_ANSWER, RUN, response, unreliable
 
 if TYPE_CHECKING:
@@ -31,6 +35,23 @@ async def test_an_enqueue_whose_answer_was_lost_is_asked_again_with_the_same_key
     assert {request.headers["authorization"] for request in server.heard} == {"Bearer hr_secret"}
     [key] = {request.headers["idempotency-key"] for request in server.heard}
     assert len(key) >= 32
+
+
+async def test_an_ask_says_when_and_where_to_run_and_to_which_trace_it_belongs() -> None:
+    later = datetime(2100, 1, 1, tzinfo=UTC)
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with unreliable(response(202, RUN)) as server, HeadraceClient(server.url) as client:
+        with in_trace(parent):
+            await client.enqueue(PruneHistory(keep_days=7), idempotency_key="k", run_at=later, queue="bulk")
+    [heard] = server.heard
+    assert json.loads(heard.body) == {
+        "job": "prune_history",
+        "request": {"keep_days": 7.0},
+        "run_at": "2100-01-01T00:00:00+00:00",
+        "queue": "bulk",
+    }
+    assert (heard.headers["idempotency-key"], heard.headers["traceparent"]) == ("k", parent)
+    assert "authorization" not in heard.headers
 
 
 async def test_what_is_not_the_same_twice_is_not_asked_again_once_it_may_have_been_heard() -> None:
