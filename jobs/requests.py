@@ -7,16 +7,22 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 
-def _utf8(text: str) -> str:
+def keepable(text: str) -> str:
+    """Give a text that the database can keep.
+
+    Raises:
+        ValueError: it holds half of a character, or NUL.
+
+    """
     text.encode()  # a name that is not UTF-8 could not be kept in the database: ValueError
     if "\0" in text:
         raise ValueError("holds a NUL character, which neither a database nor a file name takes")
     return text
 
 
-Text = Annotated[str, AfterValidator(_utf8)]
+Text = Annotated[str, AfterValidator(keepable)]
 SiteName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_utf8)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(keepable)
 ]
 FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv"]
 WriterChoice = Literal["auto", "add_all"]

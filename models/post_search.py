@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import defer, joinedload, selectinload
 
 from models.folded import contains
 from models.pages import Order, Page, page_of
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 NEWEST_FIRST = Order(Post.created_at, Post.id, descending=True)
 # The author comes in the same row; the tags of all posts in one more statement, so that rows stay whole.
 WITH_AUTHOR_AND_TAGS = (joinedload(Post.author), selectinload(Post.tags))
+# In lists the contents would be most of what is read.
+LISTED = (*WITH_AUTHOR_AND_TAGS, defer(Post.content, raiseload=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ async def search_posts(session: AsyncSession, which: PostFilter, paging: Paging)
         # With the keys in the statement the planner knows how many posts a tag has.
         known = await tag_ids(session, {*which.all_tags, *which.any_tags})
         conditions += _tagged(which, known)
-    query = select(Post).where(*conditions).options(*WITH_AUTHOR_AND_TAGS)
+    query = select(Post).where(*conditions).options(*LISTED)
     return await page_of(session, query, NEWEST_FIRST, paging)
 
 
@@ -95,5 +97,5 @@ def _has_one_of(tags: Collection[int]) -> ColumnElement[bool]:
 
 async def posts_of_user(session: AsyncSession, user: User, paging: Paging) -> Page[Post]:
     """Read a page of a user's posts with their tags, the newest first; each has the user as its author."""
-    query = user.posts.select().options(*WITH_AUTHOR_AND_TAGS)
+    query = user.posts.select().options(*LISTED)
     return await page_of(session, query, NEWEST_FIRST, paging)

@@ -18,7 +18,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 import structlog
-from sqlalchemy import make_url
+from sqlalchemy import event, make_url
 
 from models.database import open_database
 from tests.mariadb import shared_mariadb
@@ -161,6 +161,21 @@ async def resources(settings: Settings) -> AsyncIterator[Resources]:
     """Database, Redis and client, opened as a worker opens them."""
     async with open_resources(settings, redis=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def statements(resources: Resources) -> Iterator[list[str]]:
+    """The statements that the test's database is sent, one after the other."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: Any) -> None:
+        if not statement.startswith(("BEGIN", "SET TRANSACTION")):
+            sent.append(statement)
+
+    engine = resources.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from math import inf
 from typing import TYPE_CHECKING
 
 import click
@@ -22,8 +23,14 @@ def web(*, host: str, port: int) -> None:
     run_async(_web(start(quiet=False), host, port))
 
 
+# Whoever asks over HTTP has gone by then.
+LONGEST_STATEMENT_SECONDS = 30.0
+
+
 async def _web(settings: Settings, host: str, port: int) -> None:
     # FastAPI takes a third of a second to import, which no other command should wait for.
     server = import_module("worker.web.server")
+    seconds = min(settings.statement_seconds or inf, LONGEST_STATEMENT_SECONDS)
+    settings = settings.model_copy(update={"statement_seconds": seconds})
     async with open_resources(settings, redis=True) as resources:
         await server.serve(resources, host, port)

@@ -29,7 +29,19 @@ from worker.web.keeping import sweep
 from worker.web.metrics import RequestMetrics
 from worker.web.problems import COMMON, add_problem_handlers
 from worker.web.rates import Rates
-from worker.web.routes import documents, probes, rejects, run_events, runs, schedule, uploads
+from worker.web.routes import (
+    authors,
+    documents,
+    posts,
+    probes,
+    rejects,
+    run_events,
+    runs,
+    schedule,
+    tags,
+    uploads,
+    users,
+)
 from worker.web.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -47,6 +59,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     run_events.router,
     schedule.router,
     uploads.router,
+    users.router,
+    posts.router,
+    authors.router,
+    tags.router,
 )
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CORS_HEADERS = ("Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-Match")

@@ -1,13 +1,13 @@
 """What may be asked for: the body that enqueues a run, one shape for each job."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from fastapi import Body
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from jobs.registry import JOBS, Job
 from jobs.requests import QueueName, Request
+from worker.web.values import Moment
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "import_users": {"url": "/srv/headrace/uploads/users.jsonl", "site": "beer"},
@@ -24,22 +24,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
-def _utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("too far away for a calendar") from error
-
-
 class Asked(BaseModel):
     """A job, what it is to do, and when and where to run."""
 
     model_config = ConfigDict(extra="forbid")
     job: str
     request: Request
-    run_at: Annotated[AwareDatetime, AfterValidator(_utc)] | None = Field(
-        default=None, description="Not before then; as soon as possible if null."
-    )
+    run_at: Moment | None = Field(default=None, description="Not before then; as soon as possible if null.")
     queue: QueueName | None = Field(default=None, description="The job's own queue if null.")
 
 

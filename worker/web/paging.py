@@ -35,11 +35,12 @@ def page_of(
 ) -> dict[str, Any]:
     """Make a page of up to `limit` rows, of which there is one more if another page follows."""
     shown = rows[:limit]
-    following = _cursor(key(shown[-1])) if len(rows) > limit else None
+    following = cursor_of(key(shown[-1])) if len(rows) > limit else None
     return {"items": [describe(row) for row in shown], "next": following}
 
 
-def _cursor(key: Sequence[Any]) -> str:
+def cursor_of(key: Sequence[Any]) -> str:
+    """Make the text of a cursor."""
     return urlsafe_b64encode(json.dumps(key, default=str).encode()).decode().rstrip("=")
 
 

@@ -10,14 +10,16 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Scope
 
 from jobs.errors import InputError
-from models.dialect import is_away
+from models.dialect import Fault, fault_of, is_away, is_duplicate
+from models.natural_key import TakenError
+from models.statements import has_run_too_long
 
 log = structlog.get_logger("headrace.web")
 
@@ -164,6 +166,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(InputError, _refused)
+    app.add_exception_handler(TakenError, _taken)
     app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(SQLAlchemyError, _away)
     app.add_exception_handler(OSError, _away)
@@ -184,6 +187,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     return problem_response(request.scope, UnprocessableError(str(error)))
 
 
+async def _taken(request: Request, error: Exception) -> Response:
+    return problem_response(request.scope, ConflictError(str(error)))
+
+
 async def _gone(request: Request, _error: Exception) -> Response:
     """Answer nobody: the client has hung up in the middle of its body."""
     return problem_response(request.scope, HTTPException(HTTPStatus.BAD_REQUEST, "The body is not complete."))
@@ -194,8 +201,19 @@ async def _away(request: Request, error: Exception) -> Response:
 
 
 def away_response(scope: Scope, error: Exception) -> Response:
-    """Ask to come again where the database is away; what else it says is ours to mend, and raised again."""
-    if not is_away(error):
+    """Ask to come again where that may help; what else the database says is ours to mend: it is raised."""
+    if is_away(error):
+        says = "The database cannot be reached."
+    elif isinstance(error, DBAPIError) and _was_late(error):
+        says = "Another change to the same rows was first."
+    elif has_run_too_long(error):
+        says = "The database took too long to answer; ask for less at a time."
+    else:
         raise error
     log.warning("request.refused", error=type(error).__name__)
-    return problem_response(scope, BusyError("The database cannot be reached."))
+    return problem_response(scope, BusyError(says))
+
+
+def _was_late(error: DBAPIError) -> bool:
+    """Tell whether another transaction was first, and the same request may succeed now."""
+    return fault_of(error) is Fault.CONFLICT and not is_duplicate(error)

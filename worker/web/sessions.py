@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Header
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from worker.web.held import Holding
@@ -12,6 +12,15 @@ from worker.web.held import Holding
 async def reading(held: Holding) -> AsyncIterator[AsyncSession]:
     """Open a read-only session that sees one snapshot."""
     async with held.place(), held.resources.database.reading() as session:
+        yield session
+
+
+async def reporting(
+    held: Holding, cache_control: Annotated[str, Header(max_length=200)] = ""
+) -> AsyncIterator[AsyncSession]:
+    """Open a session like `reading` that a replica may answer; `no-cache` asks for all that is committed."""
+    fresh = "no-cache" in cache_control.lower()
+    async with held.place(), held.resources.database.reporting(fresh=fresh) as session:
         yield session
 
 
@@ -24,4 +33,5 @@ async def writing(held: Holding) -> AsyncIterator[AsyncSession]:
 # "function" ends the dependency when the operation has returned and before the answer is sent: a commit
 # that fails is an error for the client, and a client that reads slowly holds no connection.
 Reading = Annotated[AsyncSession, Depends(reading, scope="function")]
+Reporting = Annotated[AsyncSession, Depends(reporting, scope="function")]
 Writing = Annotated[AsyncSession, Depends(writing, scope="function")]
