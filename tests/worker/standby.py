@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,9 +34,10 @@ class Server:
     home: Path
     url: str
 
-    @property
-    def log(self) -> str:
-        return (self.home / "postgres.log").read_text(errors="replace")
+    def was_sent(self, words: str, *, by: str = "headrace") -> bool:
+        """Tell whether a statement with these words came from a connection of that application_name."""
+        entries = re.split(r"\n(?=\[)", (self.home / "postgres.log").read_text(errors="replace"))
+        return any(entry.startswith(f"[{by}") and words in entry for entry in entries)
 
     def kill(self) -> None:
         psutil.Process(int((self.home / "postgres/postmaster.pid").read_text().split("\n")[0])).kill()
