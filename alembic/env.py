@@ -47,9 +47,10 @@ def run_migrations(connection: Connection) -> None:
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
     )
-    with context.begin_transaction(), alone(connection):
+    with context.begin_transaction():
         lift_limit(connection)
-        context.run_migrations()
+        with alone(connection):
+            context.run_migrations()
 
 
 async def run_alone() -> None:

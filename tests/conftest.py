@@ -169,7 +169,7 @@ def statements(resources: Resources) -> Iterator[list[str]]:
     sent: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: Any) -> None:
-        if not statement.startswith(("BEGIN", "SET TRANSACTION")):
+        if not statement.startswith(("BEGIN", "PRAGMA", "SET TRANSACTION")):
             sent.append(statement)
 
     engine = resources.database.engine.sync_engine

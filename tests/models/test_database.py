@@ -95,7 +95,7 @@ async def test_reserved_keys_are_free_and_distinct(resources: Resources) -> None
 
 
 @every_database
-async def test_database_errors_are_told_apart(resources: Resources) -> None:
+async def test_database_errors_are_told_apart(resources: Resources, backend: str) -> None:
     async def fault(**values: object) -> Fault:
         with pytest.raises(DBAPIError) as caught:
             async with resources.database.writing.begin() as session:
@@ -105,6 +105,9 @@ async def test_database_errors_are_told_apart(resources: Resources) -> None:
     await store(resources.database, user("1"))
     assert await fault(external_id="1") is Fault.CONFLICT
     assert await fault(external_id=None) is Fault.ROW
+    if backend != "sqlite":  # which enforces no length and no range
+        assert await fault(external_id="x" * 65) is Fault.ROW
+        assert await fault(external_id="2", reputation=2**63) is Fault.ROW
 
 
 async def test_a_transaction_that_a_paused_worker_left_open_is_ended_by_the_server(

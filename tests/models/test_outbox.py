@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.requests import ImportPosts, RefreshAuthorStats
 from models import Run, State, Tag
@@ -152,3 +153,16 @@ async def test_many_runs_belong_to_the_callers_transaction(resources: Resources)
         await session.rollback()
     async with resources.database.reading() as session:
         assert (await session.scalars(select(Run.id))).all() == []
+
+
+@pytest.mark.parametrize("backend", ["mariadb"], indirect=True)
+async def test_an_asker_whose_snapshot_is_older_than_the_run_that_has_the_key_is_told_it(
+    resources: Resources,
+) -> None:
+    asking = resources.database.engine.execution_options(isolation_level="REPEATABLE READ")
+    async with AsyncSession(asking) as session, session.begin():
+        assert (await session.scalars(select(Run.id))).all() == []
+        first = await resources.client.enqueue(RefreshAuthorStats(), unique_key="one")
+        async with asyncio.timeout(10):
+            again = await resources.client.enqueue(RefreshAuthorStats(), session=session, unique_key="one")
+    assert again == first

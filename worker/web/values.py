@@ -1,9 +1,10 @@
 """The values that data comes in: what the columns take, checked before they reach the database."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path
+from fastapi.openapi.models import Example
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from jobs.requests import keepable
@@ -37,3 +38,8 @@ Kind = Annotated[str, StringConstraints(min_length=1, max_length=Post.kind.type.
 Content = Annotated[str, StringConstraints(max_length=MOST_WORDS_BYTES), Keepable]
 TagName = Annotated[str, StringConstraints(min_length=1, max_length=Tag.name.type.length), Keepable]
 Part = Annotated[str, StringConstraints(min_length=1, max_length=255), Keepable]
+
+
+def example(summary: str, value: dict[str, Any]) -> dict[str, Example]:
+    """Make the example of a body."""
+    return {"example": {"summary": summary, "value": value}}

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
 from jobs.requests import SiteName
@@ -14,11 +14,21 @@ from worker.web.data_shapes import NewPost, PostChange, PostDocument, PostSummar
 from worker.web.listing import CountedPage, Listing, paging_of, shown
 from worker.web.problems import NotFoundError, problems
 from worker.web.sessions import Reporting, Writing
-from worker.web.values import ExternalId, Id64, Int32, Key, Kind, Moment, Part, TagName
+from worker.web.values import ExternalId, Id64, Int32, Key, Kind, Moment, Part, TagName, example
 
 router = APIRouter(prefix="/v1", tags=["posts"])
 
 MOST_TAGS_ASKED = 20
+NEW_POST = {
+    "site": "beer",
+    "external_id": "4711",
+    "author_external_id": "42",
+    "title": "How is a headrace lined?",
+    "content": "<p>With clay, or with boards?</p>",
+    "tags": ["clay", "mills"],
+}
+NEW = Body(openapi_examples=example("A question", NEW_POST))
+CHANGE = Body(openapi_examples=example("Other tags, a better score", {"tags": ["mills"], "score": 4}))
 
 
 class PostListing(Listing):
@@ -67,7 +77,7 @@ async def search(session: Reporting, asked: Annotated[PostListing, Query()]) -> 
     status_code=HTTPStatus.CREATED,
     responses=problems(HTTPStatus.CONFLICT),
 )
-async def create(session: Writing, new: NewPost, response: Response) -> PostDocument:
+async def create(session: Writing, new: Annotated[NewPost, NEW], response: Response) -> PostDocument:
     """Add a post with its tags; 409 if the site has one of that id.
 
     An author or a parent that the site does not have yet is linked when it comes.
@@ -108,7 +118,7 @@ async def show_of_site(
     summary="Change a post",
     responses=problems(HTTPStatus.NOT_FOUND),
 )
-async def change(session: Writing, post_id: Key, values: PostChange) -> PostDocument:
+async def change(session: Writing, post_id: Key, values: Annotated[PostChange, CHANGE]) -> PostDocument:
     """Change what is given of a post; `tags` replaces all that it has."""
     given = values.model_dump(exclude_unset=True)
     return document_of(await update_post(session, post_id, given))  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
 from jobs.requests import SiteName
@@ -23,12 +23,15 @@ from worker.web.data_shapes import (
 from worker.web.listing import CountedPage, Listing, paging_of, shown
 from worker.web.problems import NotFoundError, problems
 from worker.web.sessions import Reporting, Writing
-from worker.web.values import Email, ExternalId, Int64, Key, Moment, Part
+from worker.web.values import Email, ExternalId, Int64, Key, Moment, Part, example
 
 router = APIRouter(prefix="/v1", tags=["users"])
 
 Row = TypeVar("Row")
 BY_ID = user_order("id")
+NEW = Body(openapi_examples=example("A user", {"site": "beer", "external_id": "42", "name": "Ada"}))
+CHANGE = Body(openapi_examples=example("Another name", {"name": "Ada L."}))
+ORDERING = {"order", "descending"}
 
 
 class UserListing(Listing):
@@ -81,9 +84,6 @@ async def search(session: Reporting, asked: Annotated[UserListing, Query()]) -> 
     return shown(page, order, UserDocument.model_validate)
 
 
-ORDERING = {"order", "descending"}
-
-
 @router.get(
     "/users/post-counts",
     operation_id="countPosts",
@@ -109,7 +109,7 @@ def _counted(row: tuple[User, int]) -> PostCount:
     response_model=UserDocument,
     responses=problems(HTTPStatus.CONFLICT),
 )
-async def create(session: Writing, new: NewUser, response: Response) -> User:
+async def create(session: Writing, new: Annotated[NewUser, NEW], response: Response) -> User:
     """Add a user and link the posts that waited for them; 409 if the site has one of that id."""
     values = new.model_dump(exclude_unset=True, exclude={"site", "external_id"})
     user = await create_user(session, new.site, new.external_id, values)  # type: ignore[arg-type]
@@ -150,7 +150,7 @@ async def show_of_site(
     response_model=UserDocument,
     responses=problems(HTTPStatus.NOT_FOUND),
 )
-async def change(session: Writing, user_id: Key, values: UserChange) -> User:
+async def change(session: Writing, user_id: Key, values: Annotated[UserChange, CHANGE]) -> User:
     """Change what is given of a user."""
     given = values.model_dump(exclude_unset=True)
     return there(await update_user(session, user_id, given))  # type: ignore[arg-type]
