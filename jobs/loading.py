@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from jobs.errors import BatchConflictError, InputError, SourceChangedError
+from jobs.conflicts import despite_conflicts
+from jobs.errors import InputError, SourceChangedError
 from jobs.requests import RefreshAuthorStats
 from jobs.sources.opening import find_files, inspect, read
 from jobs.sources.record import BadRecord
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from jobs.sources.record import Entity, Record
     from jobs.writers.registry import Writer
 
-CONFLICT_TRIES = 3
 LINKS_PER_BATCH = 5_000
 BATCH_BYTES = 16 * 1024 * 1024
 
@@ -88,7 +89,7 @@ async def link(context: JobContext, site: str) -> None:
 
     It runs when an import ends, so that of two imports at once the later one sees the rows of both.
     """
-    while await to_its_end(_link_some(context, site)):
+    while await to_its_end(despite_conflicts(partial(_link_some, context, site))):
         pass
 
 
@@ -125,22 +126,15 @@ class Loading:
         with layout.path.open("rb") as stream:
             items = read(stream, layout, start)
             while chunk := await asyncio.to_thread(_take, items, self.context.batch_size):
-                await to_its_end(self._commit(number, chunk))
+                await to_its_end(despite_conflicts(partial(self._commit, number, chunk)))
         async with self.context.batch() as batch:
             self._mark_progress(batch, number + 1, 0)
 
     async def _commit(self, number: int, chunk: Sequence[Record | BadRecord]) -> None:
-        for attempt in range(CONFLICT_TRIES):
-            try:
-                async with self.context.batch() as batch:
-                    self._check_unchanged(number)
-                    await self._write(batch, number, chunk)
-                    self._mark_progress(batch, number, chunk[-1].end)
-            except BatchConflictError:
-                if attempt == CONFLICT_TRIES - 1:
-                    raise
-            else:
-                return
+        async with self.context.batch() as batch:
+            self._check_unchanged(number)
+            await self._write(batch, number, chunk)
+            self._mark_progress(batch, number, chunk[-1].end)
 
     async def _write(self, batch: Batch, number: int, chunk: Sequence[Record | BadRecord]) -> None:
         layout = self.layouts[number]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from jobs.conflicts import despite_conflicts
 from models.author_stats import drifted, mark_stale, next_author_ids, recompute
 from models.database import to_its_end
 
@@ -15,7 +17,7 @@ NOTHING = {"after": 0, "users": 0, "drifted": 0}
 
 async def rebuild_author_stats(context: JobContext, _request: RebuildAuthorStats) -> dict[str, int]:
     """Compute the statistics of all authors; count the users looked at and those that had drifted."""
-    while await to_its_end(_rebuild_page(context)):
+    while await to_its_end(despite_conflicts(partial(_rebuild_page, context))):
         pass
     done = context.checkpoint or NOTHING
     return {"users": done["users"], "drifted": done["drifted"]}

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from jobs.conflicts import despite_conflicts
 from models.author_stats import recompute, take_stale, wait_for_stale
 from models.clock import moment
 
@@ -23,7 +25,7 @@ async def refresh_author_stats(context: JobContext, _request: RefreshAuthorStats
     async with context.batch() as batch:
         began = await moment(batch.session)
     refreshed = 0
-    while refreshed_now := await _refresh_some(context, began):
+    while refreshed_now := await despite_conflicts(partial(_refresh_some, context, began)):
         refreshed += refreshed_now
     return {"refreshed": refreshed}
 

@@ -178,7 +178,7 @@ def test_migrate_and_a_database_that_is_not_migrated(headrace: CommandLine, tmp_
         ({"REDIS_URL": "redis://127.0.0.1:1/0?foo=bar"}, "foo"),
         ({"DATABASE_URL": "postgresql://u@127.0.0.1:99999/d"}, "127.0.0.1"),
         ({"DATABASE_URL": "postgresql://u@127.0.0.1:abc/d"}, "DATABASE_URL"),
-        ({"DATABASE_URL": "mysql://u@127.0.0.1:1/d"}, "needs the package aiomysql"),
+        ({"DATABASE_URL": "mysql://u:hunter2@127.0.0.1:1/d"}, "127.0.0.1:1"),
         ({"DATABASE_URL": "postgresql://u@127.0.0.1:1/d?nonsense=1"}, "nonsense"),
         ({"HEADRACE_HOME": "/proc/nowhere", "DATABASE_URL": "", "REDIS_URL": ""}, "HEADRACE_HOME"),
     ],
