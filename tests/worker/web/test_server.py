@@ -20,6 +20,7 @@ from jobs.requests import RefreshAuthorStats
 from models import Run
 from tests.conftest import both_databases
 from tests.factories import json_posts, write_jsonl
+from tests.worker.collector import collecting
 from tests.worker.probing import free_port, until
 from worker.main import working
 from worker.web import bodies
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 MEBIBYTE = 1024 * 1024
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 REFRESH = {"job": "refresh_author_stats", "request": {}}
 
 
@@ -187,3 +189,19 @@ def test_what_cannot_be_served_is_one_line(headrace: CommandLine) -> None:
     done = headrace("web", "--host", "0.0.0.0", "--port", free_port())
     assert (done.code, len(done.err.splitlines())) == (1, 1)
     assert "headrace token create" in done.err
+
+
+@pytest.mark.slow
+def test_one_trace_leads_from_the_asker_through_the_request_to_the_attempt(headrace: CommandLine) -> None:
+    with collecting() as collector:
+        to_it = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+        with process(headrace, **to_it) as (started, address):
+            answer = httpx.post(f"{address}/v1/runs", json=REFRESH, headers={"traceparent": TRACE})
+            assert answer.status_code == 202
+            started.send_signal(signal.SIGTERM)
+            assert started.wait(timeout=30) == 0
+        assert headrace("worker", "--burst", **to_it).code == 0
+    [request], [attempt] = collector.named("POST /v1/runs"), collector.named("refresh_author_stats")
+    assert [span.trace_id.hex() for span in (request, attempt)] == [TRACE.split("-")[1]] * 2
+    assert request.parent_span_id.hex() == TRACE.split("-")[2]
+    assert attempt.parent_span_id == request.span_id
