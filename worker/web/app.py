@@ -27,6 +27,7 @@ from worker.web.gate import Gate
 from worker.web.held import Held
 from worker.web.keeping import sweep
 from worker.web.metrics import RequestMetrics
+from worker.web.parameters import only_documented
 from worker.web.problems import COMMON, add_problem_handlers
 from worker.web.rates import Rates
 from worker.web.routes import (
@@ -87,7 +88,13 @@ def make_app(resources: Resources, *, may_be_open: bool) -> FastAPI:
         middleware=[
             Middleware(Edge),
             *_cors(settings),
-            Middleware(Gate, tokens=tokens, rates=Rates(settings.rate_limit), may_be_open=may_be_open),
+            Middleware(
+                Gate,
+                tokens=tokens,
+                rates=Rates(settings.rate_limit),
+                origins=settings.cors_origins,
+                may_be_open=may_be_open,
+            ),
             Middleware(BodyBound, upload_bytes=settings.upload_bytes),
         ],
         openapi_url=None,  # it would be the only route that the log and the metrics cannot name
@@ -102,7 +109,7 @@ def make_app(resources: Resources, *, may_be_open: bool) -> FastAPI:
         scheme_name="token", description="`headrace token create` makes one.", auto_error=False
     )
     for router in ROUTERS:
-        app.include_router(router, dependencies=[Depends(token)], responses=COMMON)
+        app.include_router(router, dependencies=[Depends(token), Depends(only_documented)], responses=COMMON)
     return app
 
 

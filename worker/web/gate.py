@@ -18,6 +18,8 @@ from worker.web.problems import (
 from worker.web.tokens import ANYBODY
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from worker.web.rates import Rates
@@ -31,11 +33,15 @@ class Gate:
     """Lets through what has a token that allows it; anybody, if no token was ever made and `may_be_open`.
 
     An open API answers only to names of this host: a page in a browser here could otherwise reach it by a
-    name of its own that it lets point to this host.
+    name of its own that it lets point to this host. Nor does it answer to pages of other origins than
+    `origins` and its own: what a form sends needs nobody's leave.
     """
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens, rates: Rates, may_be_open: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, *, tokens: Tokens, rates: Rates, origins: Collection[str], may_be_open: bool
+    ) -> None:
         self.app = app
+        self._origins = origins
         self._tokens = tokens
         self._rates = rates
         self._may_be_open = may_be_open
@@ -73,7 +79,7 @@ class Gate:
         headers = Headers(scope=scope)
         kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not secret:
-            return await self._without_token(headers.get("host", ""))
+            return await self._without_token(headers)
         if caller := self._tokens.known(secret):
             return caller
         await self._rates.check_failures(address)
@@ -82,11 +88,14 @@ class Gate:
         await self._rates.count_failure(address)
         raise UnauthorizedError("This token is unknown, revoked or expired.")
 
-    async def _without_token(self, host: str) -> Caller:
+    async def _without_token(self, headers: Headers) -> Caller:
         if not self._may_be_open or await self._tokens.exist():
             raise UnauthorizedError
+        host, origin = headers.get("host", ""), headers.get("origin")
         if not is_loopback(_name_of(host)):
             raise ForbiddenError("Without tokens, the API answers to localhost only.")
+        if origin is not None and origin not in {f"http://{host}", *self._origins}:
+            raise ForbiddenError("Pages of this origin may not use the API.")
         return ANYBODY
 
 

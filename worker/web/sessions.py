@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from worker.web.held import Holding
 
 
-async def reading(held: Holding) -> AsyncIterator[AsyncSession]:
-    """Open a read-only session that sees one snapshot."""
+async def ledger(held: Holding) -> AsyncIterator[AsyncSession]:
+    """Open a read-only session for runs, whose state is asked for right after it was changed."""
     async with held.place(), held.resources.database.reading() as session:
         yield session
 
@@ -32,6 +32,6 @@ async def writing(held: Holding) -> AsyncIterator[AsyncSession]:
 
 # "function" ends the dependency when the operation has returned and before the answer is sent: a commit
 # that fails is an error for the client, and a client that reads slowly holds no connection.
-Reading = Annotated[AsyncSession, Depends(reading, scope="function")]
 Reporting = Annotated[AsyncSession, Depends(reporting, scope="function")]
+Ledger = Annotated[AsyncSession, Depends(ledger, scope="function")]
 Writing = Annotated[AsyncSession, Depends(writing, scope="function")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 import structlog
@@ -48,7 +49,8 @@ class Tokens:
 
     database: Database
     _callers: dict[str, tuple[float, Caller]] = field(default_factory=dict)
-    _none_until: float = 0.0
+    _exist: bool = False
+    _believed_until: float = 0.0
     _used: set[int] = field(default_factory=set)
 
     def known(self, secret: str) -> Caller | None:
@@ -72,12 +74,11 @@ class Tokens:
 
     async def exist(self) -> bool:
         """Tell whether there ever was a token; that there is none is believed for a few seconds."""
-        if time.monotonic() < self._none_until:
-            return False
-        async with self.database.reading() as session:
-            found = await any_token(session)
-        self._none_until = 0.0 if found else time.monotonic() + REMEMBERED_SECONDS
-        return found
+        if time.monotonic() > self._believed_until:
+            async with self.database.reading() as session:
+                self._exist = await any_token(session)
+            self._believed_until = inf if self._exist else time.monotonic() + REMEMBERED_SECONDS
+        return self._exist
 
     async def keep_noting(self, stop: asyncio.Event) -> None:
         """Write down again and again, and at the end, which tokens were used: no request waits for it."""

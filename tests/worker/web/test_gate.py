@@ -10,6 +10,7 @@ from sqlalchemy import event
 from models.token import TokenScope, any_token, revoke_token
 from tests.conftest import every_database
 from tests.worker.web.conftest import asking, token
+from worker.web import tokens
 from worker.web.app import make_app
 
 if TYPE_CHECKING:
@@ -30,9 +31,29 @@ async def test_without_any_token_the_api_is_open_to_this_host_alone(anybody: Asy
     assert refused.headers["content-type"] == "application/problem+json"
 
 
-async def test_the_first_token_closes_the_api_for_good(
-    anybody: AsyncClient, app: FastAPI, resources: Resources
+async def test_a_page_of_another_origin_cannot_use_an_open_api(anybody: AsyncClient) -> None:
+    address = "/v1/schedule/rebuild-stats/run"
+    for origin in ("https://evil.example", "http://localhost:3000", "null"):
+        assert (await anybody.post(address, headers={"Origin": origin})).status_code == 403
+    assert (await anybody.post(address, headers={"Origin": "http://localhost"})).status_code == 202
+
+
+async def test_a_revoked_token_is_refused_as_soon_as_it_is_forgotten(
+    reader: AsyncClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert (await reader.get(METRICS)).status_code == 200
+    async with resources.database.writing.begin() as session:
+        await revoke_token(session, "reader")
+    assert tokens.REMEMBERED_SECONDS <= 10
+    monkeypatch.setattr(tokens, "REMEMBERED_SECONDS", 0.0)
+    assert (await reader.get(METRICS)).status_code == 401
+
+
+async def test_the_first_token_closes_the_api_for_good(
+    anybody: AsyncClient, app: FastAPI, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "REMEMBERED_SECONDS", 0.0)
+    assert (await anybody.get(METRICS)).status_code == 200
     secret = await token(resources.database, TokenScope.READ)
     refused = await anybody.get(METRICS)
     assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")

@@ -45,7 +45,18 @@ async def test_a_page_of_runs_is_not_shifted_by_runs_that_come(
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=201", "after=x", "after=W10", "after=", "state=x", "job=%00", "after=bnVsbA"]
+    "query",
+    [
+        "limit=0",
+        "limit=201",
+        "after=x",
+        "after=W10",
+        "after=",
+        "state=x",
+        "job=%00",
+        "after=bnVsbA",
+        "stat=failed",
+    ],
 )
 async def test_a_page_that_cannot_be_is_refused(anybody: AsyncClient, query: str) -> None:
     assert_problem(await anybody.get(f"/v1/runs?{query}"), 422)

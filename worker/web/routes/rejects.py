@@ -12,7 +12,7 @@ from models.run import Run
 from worker.web.paging import USUAL, After, Limit, Page, key_of, page_of
 from worker.web.problems import problems
 from worker.web.routes.runs import found
-from worker.web.sessions import Reading
+from worker.web.sessions import Ledger
 from worker.web.shapes import RejectDocument
 
 router = APIRouter(prefix="/v1/runs/{run_id}/rejects", tags=["runs"])
@@ -27,7 +27,7 @@ MOST_POSITION = 2**63 - 1
     response_model=Page[RejectDocument],
     responses=problems(HTTPStatus.NOT_FOUND),
 )
-async def list_(run_id: UUID, session: Reading, limit: Limit = USUAL, after: After = None) -> dict[str, Any]:
+async def list_(run_id: UUID, session: Ledger, limit: Limit = USUAL, after: After = None) -> dict[str, Any]:
     """List rejects with their bytes, a page at a time."""
     last = key_of(after, _position, _position)
     await found(session.get_one(Run, run_id))

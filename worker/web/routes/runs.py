@@ -22,7 +22,7 @@ from worker.web.folders import within_folders
 from worker.web.held import Holding
 from worker.web.paging import USUAL, After, Limit, Page, key_of, page_of
 from worker.web.problems import ConflictError, NotFoundError, problems
-from worker.web.sessions import Reading, Writing
+from worker.web.sessions import Ledger, Writing
 from worker.web.shapes import RunDetails, RunDocument
 
 log = structlog.get_logger("headrace.web")
@@ -110,7 +110,7 @@ async def _check_same(session: AsyncSession, run_id: UUID, row: dict[str, Any]) 
     "", operation_id="listRuns", summary="List runs, the newest first", response_model=Page[RunDocument]
 )
 async def list_(
-    session: Reading,
+    session: Ledger,
     state: State | None = None,
     job: JobName = None,
     limit: Limit = USUAL,
@@ -136,7 +136,7 @@ def _moment(text: Any) -> datetime:
     response_model=RunDetails,
     responses=problems(HTTPStatus.NOT_FOUND),
 )
-async def show(run_id: UUID, session: Reading) -> dict[str, Any]:
+async def show(run_id: UUID, session: Ledger) -> dict[str, Any]:
     """Show how far a run is, its receipt, its rejects by rule, and the runs that follow from it."""
     return await found(details_in(session, run_id))
 

@@ -11,7 +11,7 @@ from worker.schedule_documents import schedule_documents
 from worker.web.held import Holding
 from worker.web.paging import Page
 from worker.web.problems import ConflictError, NotFoundError, problems
-from worker.web.sessions import Reading, Writing
+from worker.web.sessions import Ledger, Writing
 from worker.web.shapes import RunDocument, ScheduleEntry
 
 router = APIRouter(prefix="/v1/schedule", tags=["schedule"])
@@ -22,7 +22,7 @@ EntryName = Annotated[str, Path(max_length=64, examples=["rebuild-stats"])]
 @router.get(
     "", operation_id="listSchedule", summary="List what starts by itself", response_model=Page[ScheduleEntry]
 )
-async def list_(session: Reading, held: Holding) -> dict[str, Any]:
+async def list_(session: Ledger, held: Holding) -> dict[str, Any]:
     """List all entries with their last and next ticks, on one page."""
     return {"items": await schedule_documents(session, held.resources.settings)}
 
