@@ -1,9 +1,8 @@
-"""The API as a process: its start, its streams, what it takes in, and its end."""
+"""The API as a process: its start, what it takes in, and its end."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -16,18 +15,14 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from jobs.requests import RefreshAuthorStats
 from models import Run
-from tests.conftest import both_databases
-from tests.factories import json_posts, write_jsonl
 from tests.worker.collector import collecting
 from tests.worker.probing import free_port, until
-from worker.main import working
 from worker.web import bodies
 from worker.web.folders import uploads_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from tests.conftest import CommandLine
     from worker.resources import Resources
@@ -49,51 +44,6 @@ def process(headrace: CommandLine, **environment: str) -> Iterator[tuple[Any, st
     finally:
         started.kill()
         started.wait()
-
-
-async def events_of(stream: httpx.Response) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-    """Read server-sent events: their names and documents."""
-    name = ""
-    async for line in stream.aiter_lines():
-        if line.startswith("event: "):
-            name = line.removeprefix("event: ")
-        elif line.startswith("data: "):
-            yield name, json.loads(line.removeprefix("data: "))
-
-
-@both_databases
-async def test_a_stream_shows_an_import_from_its_start_to_its_end(
-    address: str, resources: Resources, settings: Settings
-) -> None:
-    path = write_jsonl(uploads_of(settings) / "posts.jsonl", json_posts(10_000))
-    async with httpx.AsyncClient(base_url=address) as client:
-        body = {"job": "import_posts", "request": {"url": str(path), "site": "s"}}
-        run_id = (await client.post("/v1/runs", json=body)).json()["run_id"]
-        async with client.stream("GET", f"/v1/runs/{run_id}/events", timeout=60) as stream:
-            assert stream.headers["content-type"].startswith("text/event-stream")
-            events = events_of(stream)
-            seen = [await anext(events)]
-            async with working(resources):
-                seen += [event async for event in events]
-    assert [name for name, _ in seen[:-1]] == ["progress"] * (len(seen) - 1)
-    assert seen[-1][0] == "end"
-    documents = [document for _, document in seen]
-    assert (documents[0]["state"], documents[-1]["state"]) == ("queued", "succeeded")
-    done = [document["progress"]["bytes_done"] for document in documents]
-    assert done == sorted(done)
-    assert documents[-1]["inserted"] == 10_000
-
-
-async def test_a_stream_holds_no_connection(address: str, resources: Resources) -> None:
-    run_id = await resources.client.enqueue(RefreshAuthorStats())
-    path = f"/v1/runs/{run_id}/events"
-    async with httpx.AsyncClient(base_url=address, limits=httpx.Limits()) as client:
-        streams = [client.stream("GET", path, timeout=60) for _ in range(3 * resources.settings.connections)]
-        opened = await asyncio.gather(*(stream.__aenter__() for stream in streams))
-        assert {(await anext(events_of(stream)))[0] for stream in opened} == {"progress"}
-        assert (await client.get("/v1/runs")).status_code == 200
-        for stream in streams:
-            await stream.__aexit__(None, None, None)
 
 
 def test_a_signal_ends_streams_and_the_process_in_good_order(headrace: CommandLine) -> None:
