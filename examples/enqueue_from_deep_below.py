@@ -13,6 +13,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import String
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -32,8 +33,8 @@ class Upload(ServiceBase):
     __tablename__ = "example_uploads"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    path: Mapped[str]
-    run_id: Mapped[str | None]
+    path: Mapped[str] = mapped_column(String(1000))
+    run_id: Mapped[str | None] = mapped_column(String(36))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
+from sqlalchemy import String
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -33,8 +34,8 @@ class Upload(ServiceBase):
     __tablename__ = "example_uploads"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    path: Mapped[str]
-    run_id: Mapped[str | None]
+    path: Mapped[str] = mapped_column(String(1000))
+    run_id: Mapped[str | None] = mapped_column(String(36))
 
 
 class NewUpload(BaseModel):

@@ -66,7 +66,8 @@ async def add_token(
     """Keep a new token; False means that the name was given before."""
     values = {"name": name, "hash": hash_of(secret), "scope": scope, "expires_at": expires_at}
     statement = insert_missing(dialect_of(session), Token.__table__).values(values | {"created_at": now()})
-    return bool((await session.execute(statement)).rowcount)  # type: ignore[attr-defined]
+    await session.execute(statement)
+    return await session.scalar(select(Token.id).where(Token.hash == values["hash"])) is not None
 
 
 async def find_token(session: AsyncSession, secret: str) -> Token | None:

@@ -38,7 +38,9 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 
 BACKENDS = ("postgresql", "sqlite", "mariadb")
 every_database = pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+# Databases on which one transaction can wait for a row of another.
 many_writers = pytest.mark.parametrize("backend", ["postgresql", "mariadb"], indirect=True)
+# Databases whose keys are known before the insert, which is one statement therefore.
 known_keys = pytest.mark.parametrize("backend", ["postgresql", "sqlite"], indirect=True)
 
 

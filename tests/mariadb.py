@@ -165,10 +165,14 @@ def shared_mariadb(base: Path) -> Iterator[MariaDb]:
         if not note.exists():
             # A socket's path must be short, and the folders above the test's own are closed to nobody.
             server = MariaDb(Path(tempfile.mkdtemp(prefix="headrace-mariadb-")))
-            server.create()
-            server.start()
-            with ThreadPoolExecutor(1) as threads:  # the test that asks first has a loop running already
-                threads.submit(lambda: asyncio.run(server.make_template())).result()
+            try:
+                server.create()
+                server.start()
+                with ThreadPoolExecutor(1) as threads:  # the test that asks first has a loop running already
+                    threads.submit(lambda: asyncio.run(server.make_template())).result()
+            except BaseException:
+                server.stop()
+                raise
             note.symlink_to(server.folder)
     try:
         yield MariaDb(note.readlink())

@@ -131,7 +131,8 @@ class HeadraceClient:
 
     async def schedule(self) -> list[ScheduleInfo]:
         """List the entries of the schedule."""
-        return [ScheduleInfo.model_validate(item) async for item in self._items("/v1/schedule")]
+        listed = (await self._sender.send(Ask("GET", "/v1/schedule", repeatable=True))).json()
+        return [ScheduleInfo.model_validate(item) for item in listed["items"]]
 
     async def run_schedule(self, name: str) -> RunInfo:
         """Start the run of an entry of the schedule now.

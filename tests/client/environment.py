@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BESIDES = ("aiosqlite", "asyncpg", "fastapi", "uvicorn")
+BESIDES = ("aiosqlite", "asyncmy", "asyncpg", "fastapi", "uvicorn")
 PIN = re.compile(r"^([\w.-]+==[^ ]+)", re.MULTILINE)
 UNREACHABLE = "(from versions: none)"
 

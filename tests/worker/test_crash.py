@@ -12,7 +12,6 @@ from jobs.requests import ImportDump
 from models import State
 from models.family import family
 from models.run import FINISHED
-from tests.conftest import every_database
 from tests.factories import run_of
 from worker.sample import write_sample
 
@@ -61,7 +60,7 @@ async def until_finished(resources: Resources, run_id: UUID) -> None:
 
 
 @pytest.mark.slow
-@every_database
+@pytest.mark.parametrize("backend", ["postgresql", "sqlite"], indirect=True)  # test_every_database.py has all
 async def test_kill_9_in_the_middle_of_an_import_changes_nothing_in_the_end(
     resources: Resources, headrace: CommandLine, tmp_path: Path, backend: str
 ) -> None:

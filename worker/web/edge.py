@@ -96,4 +96,4 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
 
 def _route_of(scope: Scope) -> str:
     """Give the template of the route that answered: an address itself would be a series of its own."""
-    return getattr(scope.get("route"), "path", "none")
+    return getattr(scope.get("route"), "path_format", "none")

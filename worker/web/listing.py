@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from models.pages import Cursor, Order, Paging
 from models.pages import Page as FoundPage
@@ -19,7 +19,6 @@ MOST_OFFSET = 1_000_000
 class Listing(BaseModel):
     """What any list takes: after a cursor, or from an offset on; then all items are counted, too."""
 
-    model_config = ConfigDict(extra="forbid")
     limit: int = Field(default=USUAL, ge=1, le=MOST, description="At most so many items.")
     after: str | None = Field(default=None, max_length=CURSOR_CHARS, description="`next` of the page before.")
     offset: int | None = Field(

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from jobs.requests import SiteName
 from models.rankings import Ranking, Statistic, authors_around, top_authors
@@ -18,7 +18,6 @@ router = APIRouter(prefix="/v1", tags=["authors"])
 class RankingAsked(BaseModel):
     """What authors are ranked by, among whom, and which of them to list."""
 
-    model_config = ConfigDict(extra="forbid")
     by: Statistic = "total_score"
     site: SiteName | None = None
     each_site: bool = Field(default=False, description="Rank the authors of each site for themselves.")
