@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast chaos check lint types contracts bench lock clean
+.PHONY: help demo test test-fast chaos check lint types contracts bench bench-api lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -35,6 +35,9 @@ contracts: .venv/dev  ## which package may import which
 
 bench: .venv-bench/made  ## compare the worker with other queues, about 20 minutes, into docs/queue-benchmark.md
 	@.venv-bench/bin/python bench/queue.py --markdown docs/queue-benchmark.md
+
+bench-api: .venv/dev  ## measure the HTTP API's reads at 100,000 and 1,000,000 posts, into docs/api-benchmark.md
+	@$(PY) bench/api.py --markdown docs/api-benchmark.md
 
 lock: .venv/dev  ## compile requirements.lock and requirements-dev.lock anew from pyproject.toml
 	.venv/bin/python -m pip install --quiet uv

@@ -89,7 +89,7 @@ class Stage:
         try:
             yield process
         finally:
-            await _stop(process)
+            await stop(process)
 
     def _variables(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")}
@@ -105,7 +105,7 @@ class Stage:
         return BenchError("\n  ".join([f"{self.peer.title}: {what}; its log ends:", *said]))
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def stop(process: asyncio.subprocess.Process) -> None:
     """Ask a process to stop; end what is left of its group."""
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.peers import Peer
     from bench.targets import Target
 
-BEGIN, END = "<!-- bench/queue.py writes from here -->", "<!-- to here -->"
+BEGIN, END = "<!-- the benchmark writes from here -->", "<!-- to here -->"
 Results = dict["Peer", list["Figures"]]
 FIGURES = "no-op jobs/s | 50 ms jobs/s | start p50 | start p99 | enqueue/s"
 
@@ -31,7 +31,7 @@ def report(results: Results, sizes: Sizes, versions: Mapping[Peer, Mapping[str, 
     """Put everything that was found into Markdown."""
     parts = [
         f"{datetime.now(UTC):%Y-%m-%d}, {describe_machine()}. {_sizes(results, sizes)}",
-        _table(f"queue | {FIGURES}", (_row(peer, medians(repeats)) for peer, repeats in results.items())),
+        table(f"queue | {FIGURES}", (_row(peer, medians(repeats)) for peer, repeats in results.items())),
     ]
     ours = next((repeats for peer, repeats in results.items() if peer.name == HEADRACE), None)
     if ours is not None:
@@ -39,11 +39,11 @@ def report(results: Results, sizes: Sizes, versions: Mapping[Peer, Mapping[str, 
         judged = targets({peer.name: repeats for peer, repeats in results.items()})
         parts += [
             "Headrace's figures divided by the other's of the same repeat; of latencies, smaller is better:",
-            _table(f"against | {FIGURES}", (_ratios(peer, ratio) for peer, ratio in others)),
-            _table("target | found | reached", (_judged(target) for target in judged)),
+            table(f"against | {FIGURES}", (_ratios(peer, ratio) for peer, ratio in others)),
+            table("target | found | reached", (_judged(target) for target in judged)),
         ]
     abouts = (_about(peer, versions[peer]) for peer in results)
-    parts.append(_table("queue | versions | worker", abouts, rule="---"))
+    parts.append(table("queue | versions | worker", abouts, rule="---"))
     return "\n\n".join(parts)
 
 
@@ -69,7 +69,8 @@ def _sizes(results: Results, sizes: Sizes) -> str:
     )
 
 
-def _table(head: str, rows: Iterator[str], *, rule: str = "---:") -> str:
+def table(head: str, rows: Iterator[str], *, rule: str = "---:") -> str:
+    """Draw a table: its head and its rows, without the outer bars."""
     rules = " | ".join(["---", *[rule] * head.count("|")])
     return "\n".join(f"| {line} |" for line in (head, rules, *rows))
 

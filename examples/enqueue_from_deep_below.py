@@ -1,6 +1,7 @@
 """A service handles uploads side by side; functions deep below a task find the task's own session.
 
-Run it with DATABASE_URL and REDIS_URL set to the ones the workers use, on a migrated database:
+It needs `headrace-client[session]` and the driver of the database. Run it with DATABASE_URL (with its driver:
+postgresql+asyncpg://…) and REDIS_URL set to the ones that the workers use, on a migrated database:
 
     python examples/enqueue_from_deep_below.py one.jsonl two.jsonl --site beer
 
@@ -17,10 +18,7 @@ from sqlalchemy import String
 from sqlalchemy.ext.asyncio import AsyncSession, async_scoped_session, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from jobs.client import JobClient, open_client
-from jobs.requests import ImportPosts
-from models.database import async_url
-from models.session import task_scope
+from headrace_client import ImportPosts, JobClient, open_client, task_scope
 
 
 class ServiceBase(DeclarativeBase):
@@ -62,7 +60,7 @@ class Uploads:
 
 async def main(paths: list[Path], site: str) -> None:
     database_url = os.environ["DATABASE_URL"]
-    engine = create_async_engine(async_url(database_url))
+    engine = create_async_engine(database_url)
     async with engine.begin() as connection:
         await connection.run_sync(ServiceBase.metadata.create_all)
     sessions = async_scoped_session(

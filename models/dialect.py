@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
@@ -140,6 +141,7 @@ CONFLICT_STATES = {"23505", "23503", "40001", "40P01"}
 MYSQL_CONFLICTS = {1062, 1205, 1213, 1452}
 # What comes of leaving a savepoint after a deadlock, which has rolled back the whole transaction.
 SAVEPOINT_GONE = re.compile(r"SAVEPOINT \S+ does not exist")
+SQLITE_PRIMARY = 0xFF  # the bits of SQLite's codes that say what, without why
 MYSQL_CHECKS = {3819, 4025}  # a CHECK constraint, of MySQL and of MariaDB
 
 # SQLSTATE: the connection failed (class 08), there are too many, the server stops, starts or crashed (57P).
@@ -168,7 +170,7 @@ def fault_of(error: DBAPIError) -> Fault:
     """Tell from SQLSTATE (class 23 integrity, 22 data) or the driver's code what kind of fault it is."""
     driver, state, code = _told(error)
     is_conflict = state in CONFLICT_STATES or code in MYSQL_CONFLICTS or SAVEPOINT_GONE.search(str(driver))
-    if is_conflict or is_duplicate(error):
+    if is_conflict or is_duplicate(error) or _is_busy(driver):
         return Fault.CONFLICT
     if state[:2] in {"22", "23"} or code in MYSQL_CHECKS:
         return Fault.ROW
@@ -176,6 +178,11 @@ def fault_of(error: DBAPIError) -> Fault:
         return Fault.OTHER
     row_fault = isinstance(error, DataError | IntegrityError) or type(driver).__name__ == "DataError"
     return Fault.ROW if row_fault else Fault.OTHER
+
+
+def _is_busy(driver: Any) -> bool:
+    """Tell whether SQLite's one writer did not end in time."""
+    return bool(getattr(driver, "sqlite_errorcode", 0) & SQLITE_PRIMARY == sqlite3.SQLITE_BUSY)
 
 
 def _told(error: DBAPIError) -> tuple[Any, str, Any]:

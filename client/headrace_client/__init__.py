@@ -29,7 +29,7 @@ from jobs.requests import (
 )
 
 if TYPE_CHECKING:
-    from headrace_client.session import JobClient, Unique, enqueue_in, open_client
+    from headrace_client.session import JobClient, Unique, enqueue_in, open_client, task_scope
 
 __all__ = [
     "BusyError",
@@ -60,8 +60,9 @@ __all__ = [
     "UploadInfo",
     "enqueue_in",
     "open_client",
+    "task_scope",
 ]
-_OF_SESSION = ("JobClient", "Unique", "enqueue_in", "open_client")
+_OF_SESSION = ("JobClient", "Unique", "enqueue_in", "open_client", "task_scope")
 
 
 def __getattr__(name: str) -> Any:

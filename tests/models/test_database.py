@@ -15,6 +15,7 @@ from models import Reject, Tag, User
 from models.base import UtcDateTime
 from models.claim import claim
 from models.clock import now
+from models.connections import SQLITE_BUSY_TIMEOUT_MS
 from models.database import async_url
 from models.dialect import Fault, fault_of, reserve_ids
 from models.tag import ensure_tags
@@ -83,6 +84,19 @@ async def test_a_reading_session_sees_one_snapshot(resources: Resources) -> None
         async with resources.database.writing.begin() as other:
             await ensure_tags(other, {"late"})
         assert (await session.scalars(select(Tag.name))).all() == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_who_waited_for_the_writer_of_a_file_may_try_again(resources: Resources) -> None:
+    async with resources.database.writing.begin() as writer, resources.database.engine.connect() as other:
+        await ensure_tags(writer, {"first"})
+        raw = (await other.get_raw_connection()).driver_connection
+        assert raw is not None
+        await raw.execute("PRAGMA busy_timeout=1")
+        with pytest.raises(DBAPIError, match="locked") as caught:
+            await other.execute(insert(Tag).values(name="second"))
+        await raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT_MS}")
+    assert fault_of(caught.value) is Fault.CONFLICT
 
 
 @known_keys
