@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -11,12 +13,14 @@ if TYPE_CHECKING:
     from types import FrameType
 
 INTERRUPTED = 130
+STANDARD_ERROR = 2
+SAYS = "headrace: interrupted\n"
 
 
 def main() -> None:
     """Run the `headrace` command."""
-    # Not as KeyboardInterrupt: one that hits code made from text, as dataclasses are, kills the process
-    # by the signal even if it is caught.
+    # Nothing is open yet, so the process may end at once. An exception could get lost: Python ignores those
+    # that are raised in a destructor or in the callback of a weak reference, of which imports are full.
     signal.signal(signal.SIGINT, _leave)
     signal.signal(signal.SIGTERM, _leave)
     command_line = import_module("worker.cli.main")
@@ -25,9 +29,11 @@ def main() -> None:
     try:
         command_line.main()
     except KeyboardInterrupt:
-        _leave()
+        sys.stderr.write(SAYS)
+        sys.exit(INTERRUPTED)
 
 
-def _leave(_number: int = 0, _frame: FrameType | None = None) -> None:
-    sys.stderr.write("headrace: interrupted\n")
-    sys.exit(INTERRUPTED)
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    with suppress(OSError):
+        os.write(STANDARD_ERROR, SAYS.encode())
+    os._exit(INTERRUPTED)
