@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from worker.web.tokens import Caller
 
 
-def caller_of(request: Request) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """Give the caller that the gate let in."""
     caller: Caller = request.state.caller
     return caller

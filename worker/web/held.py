@@ -53,7 +53,7 @@ class Held:
             self.places.release()
 
 
-def held_by(request: Request) -> Held:
+async def held_by(request: Request) -> Held:
     """Give what the application of a request holds."""
     held: Held = request.app.state.held
     return held

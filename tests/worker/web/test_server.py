@@ -21,6 +21,7 @@ from tests.worker.collector import collecting
 from tests.worker.probing import free_port, until
 from worker.web import bodies
 from worker.web.folders import uploads_of
+from worker.web.server import listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,3 +158,10 @@ def test_one_trace_leads_from_the_asker_through_the_request_to_the_attempt(headr
     assert [span.trace_id.hex() for span in (request, attempt)] == [TRACE.split("-")[1]] * 2
     assert request.parent_span_id.hex() == TRACE.split("-")[2]
     assert attempt.parent_span_id == request.span_id
+
+
+def test_an_answer_does_not_wait_for_the_receipt_of_its_headers() -> None:
+    with listening("127.0.0.1", 0) as port, socket.create_connection(port.getsockname()):
+        connection, _ = port.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
