@@ -7,8 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import URL, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -23,19 +22,12 @@ from models.mysql import MYSQL_OPTIONS, prepare_mysql
 from models.replica import Replica
 from models.session import READ_ONLY, DatabaseSession, is_on_replica
 from models.statements import STATEMENT_SECONDS, limit_statements, mark_statements
+from models.urls import async_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
 
 Value = TypeVar("Value")
-DRIVERS = {
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-    "sqlite": "sqlite+aiosqlite",
-    "mysql": "mysql+asyncmy",
-    "mysql+aiomysql": "mysql+asyncmy",
-    "mariadb": "mysql+asyncmy",
-}
 MOST_CONNECTIONS = {
     "postgresql": (
         "SELECT sum(setting::int * CASE name WHEN 'max_connections' THEN 1 ELSE -1 END) FROM pg_settings "
@@ -46,28 +38,6 @@ MOST_CONNECTIONS = {
 }
 # A worker that is paused in the middle of a batch must not keep its row locks from the one that follows.
 IDLE_TRANSACTION_MS = 60_000
-
-
-def async_url(url: str) -> URL:
-    """Read a database URL; a plain `postgresql://`, `sqlite://` or `mysql://` means its async driver.
-
-    Raises:
-        ValueError: the URL cannot be read, or names a driver that is not asynchronous.
-
-    """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise ValueError("not a database URL; expected e.g. postgresql://user@host/name") from error
-    name = DRIVERS.get(parsed.drivername, parsed.drivername)
-    if name not in DRIVERS.values():
-        raise ValueError(f"unknown database driver {parsed.drivername!r}; use postgresql, sqlite or mysql")
-    parsed = parsed.set(drivername=name)
-    if name == DRIVERS["postgresql"] and "sslmode" in parsed.query:
-        # libpq's name for it, as hosted databases hand it out; asyncpg takes the same values as `ssl`.
-        mode = parsed.query["sslmode"]
-        parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    return parsed
 
 
 @dataclass(frozen=True, slots=True)

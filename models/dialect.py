@@ -46,11 +46,11 @@ async def insert_once(session: AsyncSession, table: FromClause, row: dict[str, A
     """Insert a row; False means that its key exists already."""
     dialect = dialect_of(session)
     if dialect not in MYSQL:
-        inserted = await session.execute(insert_missing(dialect, table), row)
+        inserted = await session.execute(insert_missing(dialect, table).values(row))
         return bool(inserted.rowcount)  # type: ignore[attr-defined]
     # MySQL counts a row that is left alone like one that is inserted, but an error costs only its statement.
     try:
-        await session.execute(insert(cast("Table", table)), row)
+        await session.execute(insert(cast("Table", table)).values(row))
     except IntegrityError as error:
         if fault_of(error) is not Fault.CONFLICT:
             raise

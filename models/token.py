@@ -6,18 +6,19 @@ import secrets
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import String, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, intpk
 from models.clock import now
-from models.dialect import dialect_of, insert_missing
+from models.dialect import insert_once
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from sqlalchemy import Table
     from sqlalchemy.ext.asyncio import AsyncSession
 
 PREFIX = "hr_"
@@ -65,9 +66,7 @@ async def add_token(
 ) -> bool:
     """Keep a new token; False means that the name was given before."""
     values = {"name": name, "hash": hash_of(secret), "scope": scope, "expires_at": expires_at}
-    statement = insert_missing(dialect_of(session), Token.__table__).values(values | {"created_at": now()})
-    await session.execute(statement)
-    return await session.scalar(select(Token.id).where(Token.hash == values["hash"])) is not None
+    return await insert_once(session, cast("Table", Token.__table__), values | {"created_at": now()})
 
 
 async def find_token(session: AsyncSession, secret: str) -> Token | None:

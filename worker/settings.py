@@ -12,8 +12,8 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
-from models.database import async_url
 from models.statements import STATEMENT_SECONDS
+from models.urls import async_url
 
 if TYPE_CHECKING:
     from jobs.requests import QueueName

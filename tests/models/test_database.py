@@ -16,9 +16,9 @@ from models.base import UtcDateTime
 from models.claim import claim
 from models.clock import now
 from models.connections import SQLITE_BUSY_TIMEOUT_MS
-from models.database import async_url
 from models.dialect import Fault, fault_of, reserve_ids
 from models.tag import ensure_tags
+from models.urls import async_url
 from models.user import user_ids
 from tests.conftest import every_database, known_keys
 from tests.factories import SITE, running, store, user

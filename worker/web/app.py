@@ -24,11 +24,12 @@ from worker.web.document import Api
 from worker.web.edge import Edge
 from worker.web.folders import exports_of, uploads_of
 from worker.web.gate import Gate
+from worker.web.handlers import add_problem_handlers
 from worker.web.held import Held
 from worker.web.keeping import sweep
 from worker.web.metrics import RequestMetrics
 from worker.web.parameters import only_documented
-from worker.web.problems import COMMON, add_problem_handlers
+from worker.web.problems import COMMON
 from worker.web.rates import Rates
 from worker.web.routes import (
     authors,

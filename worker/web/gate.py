@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 
+from worker.web.handlers import away_response
 from worker.web.problems import (
     ForbiddenError,
     ProblemError,
     UnauthorizedError,
-    away_response,
     problem_response,
 )
 from worker.web.tokens import ANYBODY
