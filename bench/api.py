@@ -37,7 +37,7 @@ START_SECONDS = 30.0
 
 @click.command()
 @click.option("--posts", "sizes", multiple=True, type=click.IntRange(1_000), default=[100_000, 1_000_000])
-@click.option("--requests", default=1_000, show_default=True, type=click.IntRange(100), help="Of each read.")
+@click.option("--requests", default=500, show_default=True, type=click.IntRange(100), help="Of each read.")
 @click.option("--connections", default=8, show_default=True, type=click.IntRange(1, 100), help="At a time.")
 @click.option(
     "--markdown", type=click.Path(path_type=Path, exists=True), help="Document to write the result into."

@@ -13,7 +13,7 @@ from models.post import Post
 from models.user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import CTE, ColumnElement, RowMapping, Select
@@ -45,7 +45,7 @@ async def top_authors(session: AsyncSession, ranking: Ranking, limit: int) -> Se
 
     Authors who tie share a rank; they are listed by posts, then by natural key.
     """
-    ranked = _ranked(ranking)
+    ranked = _ranked(ranking, limit)
     order = (ranked.c.site, ranked.c.place) if ranking.each_site else (ranked.c.place,)
     return await _rows(session, _shown(ranked).where(ranked.c.place <= limit).order_by(*order))
 
@@ -70,18 +70,30 @@ async def statistics_of(session: AsyncSession, author_ids: Collection[int]) -> d
     return {row["author_id"]: row for row in rows}
 
 
-def _ranked(ranking: Ranking) -> CTE:
-    """Give `rank`, `dense_rank` and a `place` that nobody shares, with the columns of the authors."""
-    found = _authors(ranking).subquery("found")
+def _ranked(ranking: Ranking, first: int | None = None) -> CTE:
+    """Give `rank`, `dense_rank` and a `place` that nobody shares, with the columns of the authors.
+
+    The `first` are enough for their own ranks: whoever is better than one of them is among them.
+    """
+    query = _authors(ranking)
+    if first is not None and not ranking.each_site:
+        query = query.order_by(*_places(query.selected_columns, ranking)).limit(first)
+    found = query.subquery("found")
     among = found.c.site if ranking.each_site else None
-    by = found.c[ranking.by].desc()
-    places = (by, found.c.post_count.desc(), found.c.site, found.c.external_id)
+    places = _places(found.c, ranking)
+    by = places[0]
     return select(
         func.rank().over(partition_by=among, order_by=by).label("rank"),
         func.dense_rank().over(partition_by=among, order_by=by).label("dense_rank"),
         func.row_number().over(partition_by=among, order_by=places).label("place"),
         *found.c,
     ).cte("ranked")
+
+
+def _places(columns: Iterable[ColumnElement[Any]], ranking: Ranking) -> list[ColumnElement[Any]]:
+    """Give the order of the places: by the statistic, then by posts, then by natural key."""
+    named = {column.key: column for column in columns}
+    return [named[ranking.by].desc(), named["post_count"].desc(), named["site"], named["external_id"]]
 
 
 def _shown(ranked: CTE) -> Select[Any]:
