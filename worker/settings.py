@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     """Where files may lie that are asked for over HTTP, besides the uploads."""
     export_folders: Folders = ()
     """Where exports may be written that are asked for over HTTP, besides `exports` in the home."""
-    upload_bytes: int = Field(default=2**40, ge=1)
+    upload_bytes: int = Field(default=16 * 2**30, ge=1)
     """The largest upload."""
     traces_exporter: str | None = Field(default=None, validation_alias=AliasChoices("OTEL_TRACES_EXPORTER"))
     traces_endpoint: str | None = Field(

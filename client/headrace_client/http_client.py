@@ -72,7 +72,8 @@ class HeadraceClient:
         `run_at`, an aware time, puts the run off.
 
         Raises:
-            InvalidError: the key was used for another request, or Headrace does not accept this one.
+            ConflictError: the key was used for another request.
+            InvalidError: Headrace does not accept this one.
 
         """
         body: dict[str, Any] = {"job": request.job, "request": request.document()}
