@@ -72,7 +72,7 @@ async def test_two_releases_that_migrate_at_once_do_so_one_after_the_other(
         await migrate(database.engine, "base")
         released = command_line(Settings(database_url=database_url, home=tmp_path), tmp_path)
         both = await asyncio.gather(*(asyncio.to_thread(released, "migrate") for _ in range(2)))
-        assert [done.code for done in both] == [0, 0]
+        assert [done.code for done in both] == [0, 0], both
         assert await differences(database.engine) == []
 
 
