@@ -37,6 +37,7 @@ def alone(connection: Connection) -> Iterator[None]:
         connection.execute(text(f"SELECT GET_LOCK(CONCAT(DATABASE(), :id), {LOCK_SECONDS})"), lock)
     yield
     if dialect == "mysql":
+        connection.execute(text("COMMIT"))  # whoever is next must see the version that is reached
         connection.execute(text("SELECT RELEASE_LOCK(CONCAT(DATABASE(), :id))"), lock)
 
 

@@ -139,7 +139,12 @@ async def fresh_database(backend: str, request: pytest.FixtureRequest, folder: P
 
 
 @pytest_asyncio.fixture
-async def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+async def database_url(
+    backend: str,
+    services: Services,  # noqa: ARG001 - they start in a loop of their own, before this test's runs
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+) -> AsyncIterator[str]:
     """A migrated, empty database of this test's own."""
     async with fresh_database(backend, request, tmp_path) as url:
         yield url
