@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from models.author_stats import mark_stale
 from models.clock import moment
 from models.natural_key import add_new
-from models.post import Post, link_parents, lock_authors_of, post_ids
+from models.post import Post, link_authors, link_parents, lock_authors_of, post_ids
 from models.post_search import post_by_id
 from models.tag import ensure_tags, linked_tags, store_links
 from models.user import user_ids
@@ -64,6 +64,14 @@ async def create_post(session: AsyncSession, site: str, external_id: str, values
         pass
     await _mark(session, {post.author_id})
     return await _current(session, post)
+
+
+async def settle_post(session: AsyncSession, site: str, external_id: str) -> None:
+    """Link a post to what was written while it was, as `settle_user` does for a user."""
+    await mark_stale(session, await link_authors(session, site, 1, Post.external_id == external_id))
+    await link_parents(session, site, 1, Post.external_id == external_id)
+    while await link_parents(session, site, LINKS_AT_ONCE, Post.parent_external_id == external_id):
+        pass
 
 
 async def update_post(session: AsyncSession, post_id: int, values: PostValues) -> Post | None:

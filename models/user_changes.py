@@ -46,6 +46,15 @@ async def create_user(session: AsyncSession, site: str, external_id: str, values
     return user
 
 
+async def settle_user(session: AsyncSession, site: str, external_id: str) -> None:
+    """Link posts that were written while the user was, in a transaction after the one that wrote the user.
+
+    Neither transaction saw the other's row. Both settle when they have committed; the later one sees both.
+    """
+    while authors := await link_authors(session, site, LINKS_AT_ONCE, User.external_id == external_id):
+        await mark_stale(session, authors)
+
+
 async def update_user(session: AsyncSession, user_id: int, values: UserValues) -> User | None:
     """Change what is given of a user; None if there is none. No statistic depends on it."""
     user = await session.get(User, user_id, populate_existing=True, with_for_update={"key_share": True})

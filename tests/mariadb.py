@@ -62,7 +62,7 @@ class MariaDb:
         if not os.geteuid():
             shutil.chown(self.folder, "nobody")
         how = ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        subprocess.run(["mariadb-install-db", *self._where(), *how], check=True, capture_output=True)
+        subprocess.run(["mariadb-install-db", *self._where(), *how], check=True)
 
     def start(self) -> None:
         """Start the server and wait until it answers."""

@@ -1,12 +1,19 @@
 """One session a request: opened when the request is known to be sound, closed before it is answered."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, Header
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from worker.web.held import Holding
+from jobs.conflicts import despite_conflicts
+from worker.web.held import Held, Holding
+from worker.web.problems import BusyError
+
+log = structlog.get_logger("headrace.web")
 
 
 async def ledger(held: Holding) -> AsyncIterator[AsyncSession]:
@@ -30,8 +37,32 @@ async def writing(held: Holding) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+Settle = Callable[[AsyncSession], Awaitable[None]]
+
+
+async def afterwards(held: Holding) -> AsyncIterator[list[Settle]]:
+    """Give a list of what to do in a transaction of its own when that of the operation has committed.
+
+    An operation names it before its session, as dependencies end in the reverse order. What fails here is
+    made good by the next import of the site; the client's change is committed.
+    """
+    steps: list[Settle] = []
+    yield steps
+    try:
+        for step in steps:
+            await despite_conflicts(partial(_alone, held, step))
+    except (BusyError, OSError, SQLAlchemyError) as error:
+        log.warning("request.not_settled", error=type(error).__name__)
+
+
+async def _alone(held: Held, step: Settle) -> None:
+    async with held.place(), held.resources.database.writing.begin() as session:
+        await step(session)
+
+
 # "function" ends the dependency when the operation has returned and before the answer is sent: a commit
 # that fails is an error for the client, and a client that reads slowly holds no connection.
 Reporting = Annotated[AsyncSession, Depends(reporting, scope="function")]
 Ledger = Annotated[AsyncSession, Depends(ledger, scope="function")]
+Afterwards = Annotated[list[Settle], Depends(afterwards, scope="function")]
 Writing = Annotated[AsyncSession, Depends(writing, scope="function")]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -175,3 +176,20 @@ async def test_a_read_costs_as_many_statements_for_one_row_as_for_a_hundred(
         more = [post(number, 0, tags=("a", f"t{number}")) for number in range(1, 101)]
         await store(resources.database, *(user(number) for number in range(1, 101)), *more)
     assert counts[0] == counts[1] <= 5
+
+
+async def test_what_is_added_at_once_is_linked(anybody: AsyncClient) -> None:
+    for number in range(10):
+        keys = {"site": SITE, "external_id": f"p{number}"}
+        post_ = keys | {"author_external_id": f"u{number}", "parent_external_id": f"q{number}"}
+        answers = await asyncio.gather(
+            anybody.post("/v1/posts", json=post_),
+            anybody.post("/v1/users", json=keys | {"external_id": f"u{number}"}),
+            anybody.post("/v1/posts", json=keys | {"external_id": f"q{number}"}),
+        )
+        assert [answer.status_code for answer in answers] == [201] * 3
+        found = (await anybody.get(f"/v1/posts/{answers[0].json()['id']}")).json()
+        assert found["author"]["id"] == answers[1].json()["id"]
+        assert found["parent_id"] == answers[2].json()["id"]
+        figures = (await anybody.get(f"/v1/users/{answers[1].json()['id']}/statistics")).json()
+        assert figures["post_count"] == 1

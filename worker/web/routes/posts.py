@@ -1,5 +1,6 @@
 """Posts, with their authors and tags."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -8,12 +9,12 @@ from pydantic import Field
 
 from jobs.requests import SiteName
 from models.post import Post
-from models.post_changes import create_post, delete_post, update_post
+from models.post_changes import create_post, delete_post, settle_post, update_post
 from models.post_search import NEWEST_FIRST, PostFilter, post_by_id, post_by_key, search_posts
 from worker.web.data_shapes import NewPost, PostChange, PostDocument, PostSummary
 from worker.web.listing import CountedPage, Listing, paging_of, shown
 from worker.web.problems import NotFoundError, problems
-from worker.web.sessions import Reporting, Writing
+from worker.web.sessions import Afterwards, Reporting, Writing
 from worker.web.values import ExternalId, Id64, Int32, Key, Kind, Moment, Part, TagName, example
 
 router = APIRouter(prefix="/v1", tags=["posts"])
@@ -77,13 +78,16 @@ async def search(session: Reporting, asked: Annotated[PostListing, Query()]) -> 
     status_code=HTTPStatus.CREATED,
     responses=problems(HTTPStatus.CONFLICT),
 )
-async def create(session: Writing, new: Annotated[NewPost, NEW], response: Response) -> PostDocument:
+async def create(
+    after: Afterwards, session: Writing, new: Annotated[NewPost, NEW], response: Response
+) -> PostDocument:
     """Add a post with its tags; 409 if the site has one of that id.
 
     An author or a parent that the site does not have yet is linked when it comes.
     """
     values = new.model_dump(exclude_unset=True, exclude={"site", "external_id"})
     post = await create_post(session, new.site, new.external_id, values)  # type: ignore[arg-type]
+    after.append(partial(settle_post, site=new.site, external_id=new.external_id))
     response.headers["Location"] = f"/v1/posts/{post.id}"
     return document_of(post)
 
@@ -118,10 +122,14 @@ async def show_of_site(
     summary="Change a post",
     responses=problems(HTTPStatus.NOT_FOUND),
 )
-async def change(session: Writing, post_id: Key, values: Annotated[PostChange, CHANGE]) -> PostDocument:
+async def change(
+    after: Afterwards, session: Writing, post_id: Key, values: Annotated[PostChange, CHANGE]
+) -> PostDocument:
     """Change what is given of a post; `tags` replaces all that it has."""
     given = values.model_dump(exclude_unset=True)
-    return document_of(await update_post(session, post_id, given))  # type: ignore[arg-type]
+    changed = document_of(await update_post(session, post_id, given))  # type: ignore[arg-type]
+    after.append(partial(settle_post, site=changed.site, external_id=changed.external_id))
+    return changed
 
 
 @router.delete(

@@ -1,5 +1,6 @@
 """Users, and what belongs to one."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -10,7 +11,7 @@ from jobs.requests import SiteName
 from models.post_search import NEWEST_FIRST, posts_of_user
 from models.rankings import statistics_of
 from models.user import User, user_by_id, user_by_key
-from models.user_changes import create_user, delete_user, update_user
+from models.user_changes import create_user, delete_user, settle_user, update_user
 from models.user_search import UserFilter, posts_per_author, search_users, user_order
 from worker.web.data_shapes import (
     AuthorFigures,
@@ -22,7 +23,7 @@ from worker.web.data_shapes import (
 )
 from worker.web.listing import CountedPage, Listing, paging_of, shown
 from worker.web.problems import NotFoundError, problems
-from worker.web.sessions import Reporting, Writing
+from worker.web.sessions import Afterwards, Reporting, Writing
 from worker.web.values import Email, ExternalId, Int64, Key, Moment, Part, example
 
 router = APIRouter(prefix="/v1", tags=["users"])
@@ -109,10 +110,13 @@ def _counted(row: tuple[User, int]) -> PostCount:
     response_model=UserDocument,
     responses=problems(HTTPStatus.CONFLICT),
 )
-async def create(session: Writing, new: Annotated[NewUser, NEW], response: Response) -> User:
+async def create(
+    after: Afterwards, session: Writing, new: Annotated[NewUser, NEW], response: Response
+) -> User:
     """Add a user and link the posts that waited for them; 409 if the site has one of that id."""
     values = new.model_dump(exclude_unset=True, exclude={"site", "external_id"})
     user = await create_user(session, new.site, new.external_id, values)  # type: ignore[arg-type]
+    after.append(partial(settle_user, site=new.site, external_id=new.external_id))
     response.headers["Location"] = f"/v1/users/{user.id}"
     return user
 
