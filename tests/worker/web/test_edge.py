@@ -143,6 +143,13 @@ async def test_readiness_names_the_services_and_metrics_count_requests(anybody: 
     assert "headrace_build_info" in metrics
 
 
+@pytest.mark.parametrize("accept", ["application/openmetrics-text; version=x.y", "text/plain; version=x"])
+async def test_metrics_are_given_whatever_version_is_asked_for(anybody: AsyncClient, accept: str) -> None:
+    answer = await anybody.get("/metrics", headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+
+
 async def test_a_rate_bounds_each_token_by_itself(settings: Settings) -> None:
     limited = settings.model_copy(update={"rate_limit": "3/minute"})
     async with open_resources(limited) as resources:
