@@ -101,6 +101,7 @@ async def test_what_is_not_there_is_not_found(anybody: AsyncClient) -> None:
         assert_problem(await anybody.request(method, address + path), 404, address)
     assert_problem(await anybody.get("/v1/runs/17"), 422)
     assert_problem(await anybody.get("/v1/nothing/%00"), 404)
+    assert_problem(await anybody.get("/v1/runs/"), 404)
     assert_problem(await anybody.put("/v1/runs"), 405)
 
 

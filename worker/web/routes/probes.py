@@ -43,6 +43,7 @@ async def readyz(held: Holding) -> dict[str, str]:
     summary="Metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **COMMON},
+    openapi_extra={"security": [{"token": []}]},
 )
 async def metrics(held: Holding, request: Request) -> Response:
     """Give the queue, this process's connections and its requests."""

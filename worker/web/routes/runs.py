@@ -69,7 +69,7 @@ async def found(document: Awaitable[Found]) -> Found:
     summary="Ask for a run",
     status_code=HTTPStatus.ACCEPTED,
     response_model=RunDocument,
-    responses=SAME | problems(HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    responses=SAME | problems(HTTPStatus.CONFLICT),
 )
 async def enqueue(
     asked: Annotated[Asked, Depends(sound)],
