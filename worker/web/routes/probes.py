@@ -19,12 +19,14 @@ NOT_READY: dict[int | str, dict[str, Any]] = {
 }
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", operation_id="livez", summary="Whether the process answers")
 async def livez() -> dict[str, str]:
     """Say so."""
     return {"loop": OK}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     operation_id="readyz",
