@@ -40,10 +40,13 @@ def local_path(url: str) -> Path:
     """Turn a path or a file:// URL into a path.
 
     Raises:
-        InputError: the URL is of another kind.
+        InputError: the URL is of another kind, or none.
 
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise InputError(f"{url}: {error}") from error
     if parts.scheme == "file":
         return Path(unquote(parts.path))
     if "://" in url:

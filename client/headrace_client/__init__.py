@@ -14,6 +14,7 @@ from headrace_client.errors import (
     NotFoundError,
     ProblemError,
     UnreachableError,
+    UnreadableError,
 )
 from headrace_client.http_client import HeadraceClient
 from jobs.requests import (
@@ -57,6 +58,7 @@ __all__ = [
     "ScheduleInfo",
     "Unique",
     "UnreachableError",
+    "UnreadableError",
     "UploadInfo",
     "enqueue_in",
     "open_client",

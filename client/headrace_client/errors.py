@@ -18,6 +18,10 @@ class UnreachableError(HeadraceError):
     """Headrace did not answer."""
 
 
+class UnreadableError(HeadraceError):
+    """Headrace, or a proxy in front of it, answered with what this client cannot read."""
+
+
 class ProblemError(HeadraceError):
     """Headrace answered with a problem (RFC 9457).
 
@@ -30,7 +34,7 @@ class ProblemError(HeadraceError):
         self.status = status
         self.title = str(document.get("title") or f"status {status}")
         self.detail = str(document.get("detail") or "")
-        self.errors: list[dict[str, Any]] = document.get("errors") or []
+        self.errors: list[dict[str, Any]] = _errors_in(document.get("errors"))
         self.request_id = document.get("request_id") or headers.get("x-request-id")
         self.retry_after_seconds = _seconds(headers.get("retry-after", ""))
         super().__init__(self._line())
@@ -74,6 +78,15 @@ _CLASSES: dict[int, type[ProblemError]] = {
 }
 
 
+def _errors_in(found: Any) -> list[dict[str, Any]]:
+    """Pass over what is no error of a value: a problem may be of a proxy's own making."""
+    return [each for each in found if _is_error(each)] if isinstance(found, list) else []
+
+
+def _is_error(each: Any) -> bool:
+    return isinstance(each, dict) and isinstance(each.get("loc"), list) and "msg" in each
+
+
 def _seconds(retry_after: str) -> float | None:
     """Read Retry-After (RFC 9110, 10.2.3), of which only seconds are understood: Headrace writes no dates."""
     return float(retry_after) if retry_after.isdecimal() else None
@@ -83,7 +96,7 @@ def problem_of(response: httpx.Response) -> ProblemError:
     """Make the error of a response that was read; one that is no problem document has only its status."""
     try:
         document = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     found = document if isinstance(document, dict) else {}
     kind = _CLASSES.get(response.status_code, ProblemError)

@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 
 from headrace_client.documents import RejectInfo, RunInfo, ScheduleInfo, UploadInfo
+from headrace_client.reading import Items, document_of, item_of
 from headrace_client.sending import Ask, Sender
 from headrace_client.watching import watch
 from jobs.tracing import traceparent
@@ -34,7 +35,8 @@ class HeadraceClient:
     """Asks for runs and looks at them. One client serves a whole process; `async with` closes it.
 
     All methods raise `ProblemError` for a problem that Headrace answers with, and `UnreachableError` where
-    no answer came. `http` is a client of your own; it is not closed here.
+    no answer came; `UnreadableError` where it is none of Headrace's. `http` is a client of your
+    own; it is not closed here.
     """
 
     def __init__(
@@ -91,7 +93,7 @@ class HeadraceClient:
     async def runs(self, *, state: str | None = None, job: str | None = None) -> AsyncIterator[RunInfo]:
         """List runs, the newest first, all of them or those of a state or job; pages are read as needed."""
         async for item in self._items("/v1/runs", state=state, job=job):
-            yield RunInfo.model_validate(item)
+            yield item_of(item, RunInfo)
 
     def events(self, run_id: UUID) -> AsyncGenerator[RunInfo]:
         """Give a run each time it changes, until it has finished; a lost connection is made anew.
@@ -128,12 +130,12 @@ class HeadraceClient:
     async def rejects(self, run_id: UUID) -> AsyncIterator[RejectInfo]:
         """List the records that a run could not load; pages are read as needed."""
         async for item in self._items(f"/v1/runs/{run_id}/rejects"):
-            yield RejectInfo.model_validate(item)
+            yield item_of(item, RejectInfo)
 
     async def schedule(self) -> list[ScheduleInfo]:
         """List the entries of the schedule."""
-        listed = (await self._sender.send(Ask("GET", "/v1/schedule", repeatable=True))).json()
-        return [ScheduleInfo.model_validate(item) for item in listed["items"]]
+        listed = document_of(await self._sender.send(Ask("GET", "/v1/schedule", repeatable=True)), Items)
+        return [item_of(item, ScheduleInfo) for item in listed.items]
 
     async def run_schedule(self, name: str) -> RunInfo:
         """Start the run of an entry of the schedule now.
@@ -162,21 +164,22 @@ class HeadraceClient:
             headers=headers | ({"If-Match": "*"} if replace else {}),
             content=lambda: _pieces(path),
         )
-        return UploadInfo.model_validate_json((await self._sender.send(ask)).content)
+        return document_of(await self._sender.send(ask), UploadInfo)
 
     async def _run_from(self, ask: Ask) -> RunInfo:
-        return RunInfo.model_validate_json((await self._sender.send(ask)).content)
+        return document_of(await self._sender.send(ask), RunInfo)
 
     async def _items(self, path: str, **params: str | None) -> AsyncIterator[Any]:
         asked: dict[str, Any] = {name: value for name, value in params.items() if value is not None}
         asked["limit"] = MOST_ON_A_PAGE
         while True:
-            page = (await self._sender.send(Ask("GET", path, repeatable=True, params=asked))).json()
-            for item in page["items"]:
+            ask = Ask("GET", path, repeatable=True, params=asked)
+            page = document_of(await self._sender.send(ask), Items)
+            for item in page.items:
                 yield item
-            if page["next"] is None:
+            if page.next is None:
                 return
-            asked["after"] = page["next"]
+            asked["after"] = page.next
 
 
 def _part(name: str) -> str:

@@ -69,7 +69,7 @@ class Sender:
             tries += 1
             try:
                 response = await self.http.send(self.request(ask))
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if tries == TRIES or not (ask.repeatable or isinstance(error, NEVER_SENT)):
                     raise unreachable(ask, error) from error
                 await asyncio.sleep(pause_seconds(tries))

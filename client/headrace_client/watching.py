@@ -11,6 +11,7 @@ import httpx
 from headrace_client.documents import RunInfo
 from headrace_client.errors import BusyError, problem_of
 from headrace_client.events import events_in
+from headrace_client.reading import document_in
 from headrace_client.sending import TRIES, Ask, pause_seconds, unreachable
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ async def watch(sender: Sender, run_id: UUID) -> AsyncGenerator[RunInfo]:
     Raises:
         UnreachableError: several connections in a row were lost before anything came.
         ProblemError: Headrace answers with a problem.
+        UnreadableError: what comes is no run.
 
     """
     ask = Ask("GET", f"/v1/runs/{run_id}/events", repeatable=True, headers={"Accept": "text/event-stream"})
@@ -42,12 +44,12 @@ async def watch(sender: Sender, run_id: UUID) -> AsyncGenerator[RunInfo]:
                     tries = 0
                     if event.name == "end":
                         return
-                    run = RunInfo.model_validate_json(event.data)
+                    run = document_in(event.data, RunInfo)
                     if (changed := run.model_copy(update={"seconds": 0.0})) != given:
                         given = changed
                         yield run
             raise httpx.RemoteProtocolError("the stream broke off")
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             if tries >= TRIES:
                 raise unreachable(ask, error) from error
             await asyncio.sleep(pause_seconds(tries))

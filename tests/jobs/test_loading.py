@@ -240,3 +240,10 @@ def test_file_urls_are_paths_and_other_urls_are_refused(tmp_path: Path) -> None:
     assert local_path((tmp_path / "a b").as_uri()) == tmp_path / "a b"
     with pytest.raises(InputError, match="https"):
         local_path("https://example.org/Posts.xml")
+
+
+@pytest.mark.parametrize("url", ["//[", "file://[/x", "http://[::1/x"])
+def test_what_is_no_url_is_refused_in_one_line(url: str) -> None:
+    with pytest.raises(InputError, match=r"Invalid IPv6 URL$") as caught:
+        local_path(url)
+    assert str(caught.value).startswith(f"{url}: ")

@@ -98,6 +98,7 @@ def make_app(resources: Resources, *, may_be_open: bool) -> FastAPI:
             ),
             Middleware(BodyBound, upload_bytes=settings.upload_bytes),
         ],
+        redirect_slashes=False,  # what is not there is a problem like any other
         openapi_url=None,  # it would be the only route that the log and the metrics cannot name
         telemetry={"metrics": False, "logs": False, "operation_spans": False},
     )

@@ -82,7 +82,10 @@ class Gate:
             return await self._without_token(headers)
         if caller := self._tokens.known(secret):
             return caller
-        await self._rates.check_failures(address)
+        # Nobody guesses a token; the limit only spares the database. So one that was good is always looked
+        # up, lest a neighbour behind the same proxy who has a wrong one locks it out.
+        if not self._tokens.was_good(secret):
+            await self._rates.check_failures(address)
         if caller := await self._tokens.find(secret):
             return caller
         await self._rates.count_failure(address)

@@ -1,19 +1,23 @@
 """Lists of data: which page is asked for, and how it is shown."""
 
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
 from models.pages import Cursor, Order, Paging
 from models.pages import Page as FoundPage
 from worker.web.paging import CURSOR_CHARS, MOST, USUAL, Page, cursor_of, key_of
 from worker.web.problems import UnprocessableError
+from worker.web.values import Id64, Int64, Keepable, Moment
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 MOST_OFFSET = 1_000_000
+# What a cursor's value may be: it comes from outside, whoever made it.
+SOUND: dict[type, Any] = {int: Int64, str: Annotated[str, Keepable], datetime: Moment}
 
 
 class Listing(BaseModel):
@@ -56,11 +60,8 @@ def paging_of(listing: Listing, order: Order) -> Paging:
 
 
 def _cursor(text: str | None, order: Order) -> Cursor | None:
-    value: TypeAdapter[Any] = TypeAdapter(order.kind | None)  # type: ignore[arg-type]
-    try:
-        key = key_of(text, str, value.validate_python, TypeAdapter(int).validate_python)
-    except ValidationError as error:
-        raise UnprocessableError("`after` must be `next` of the page before.") from error
+    value: TypeAdapter[Any] = TypeAdapter(SOUND[order.kind] | None)
+    key = key_of(text, str, value.validate_python, TypeAdapter(Id64).validate_python)
     if key is None:
         return None
     if key[0] != name_of(order):

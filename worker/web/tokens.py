@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from dataclasses import dataclass, field
+from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,7 @@ class Tokens:
 
     database: Database
     _callers: dict[str, tuple[float, Caller]] = field(default_factory=dict)
+    _once_good: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
     _exist: bool = False
     _believed_until: float = 0.0
     _used: set[int] = field(default_factory=set)
@@ -61,6 +64,10 @@ class Tokens:
         self._note(caller)
         return caller
 
+    def was_good(self, secret: str) -> bool:
+        """Tell whether a secret was found when it was last looked up, however long ago."""
+        return _hash(secret) in self._once_good
+
     async def find(self, secret: str) -> Caller | None:
         """Look a secret up; None means that it is unknown, revoked or expired."""
         if not secret.startswith(PREFIX) or len(secret) not in SECRET_LENGTHS or not secret.isascii():
@@ -69,6 +76,7 @@ class Tokens:
             token = await find_token(session, secret)
         if token is None:
             self._callers.pop(secret, None)
+            self._once_good.pop(_hash(secret), None)
             return None
         return self._remember(secret, token)
 
@@ -92,8 +100,15 @@ class Tokens:
             self._callers.clear()
         caller = Caller(TokenScope(token.scope), token.name, token.id)
         self._callers[secret] = time.monotonic(), caller
+        self._keep_as_good(_hash(secret))
         self._note(caller)
         return caller
+
+    def _keep_as_good(self, digest: bytes) -> None:
+        self._once_good[digest] = None
+        self._once_good.move_to_end(digest)
+        if len(self._once_good) > MOST_REMEMBERED:
+            self._once_good.popitem(last=False)
 
     def _note(self, caller: Caller) -> None:
         if caller.token_id is not None:
@@ -109,3 +124,8 @@ class Tokens:
         except (OSError, SQLAlchemyError) as error:
             self._used |= used
             log.warning("tokens.not_noted", error=type(error).__name__)
+
+
+def _hash(secret: str) -> bytes:
+    """Give what is kept of a secret for long; a header may hold any Latin-1."""
+    return sha256(secret.encode()).digest()

@@ -162,6 +162,9 @@ async def test_files_outside_of_the_folders_are_refused(anybody: AsyncClient, se
     assert_problem(await anybody.post("/v1/runs", json=export), 422, "exports")
     remote = {"job": "import_posts", "request": {"url": "https://example.com/x", "site": "s"}}
     assert_problem(await anybody.post("/v1/runs", json=remote), 422, "https")
+    for url in ("//[", "file://[/x"):
+        broken = {"job": "import_posts", "request": {"url": url, "site": "s"}}
+        assert_problem(await anybody.post("/v1/runs", json=broken), 422, url)
 
 
 def test_every_field_of_a_request_that_names_a_file_is_checked() -> None:

@@ -8,6 +8,8 @@ import pytest
 from models.author_stats import drifted
 from tests.conftest import every_database
 from tests.factories import SITE, post, store, user
+from tests.worker.web.conftest import assert_problem
+from worker.web.paging import cursor_of
 
 if TYPE_CHECKING:
     from httpx import AsyncClient
@@ -131,6 +133,27 @@ async def test_pages_follow_one_another_by_cursor_or_offset(
 async def test_what_cannot_be_meant_is_refused_by_name(anybody: AsyncClient, query: dict[str, Any]) -> None:
     answer = await anybody.get("/v1/users", params=query)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+TAMPERED: tuple[tuple[str, list[Any]], ...] = (
+    ("users", ["id", 1, 2**63]),
+    ("users", ["id", 2**70, 1]),
+    ("users", ["id", 1, -1]),
+    ("users?order=reputation", ["reputation", 2**70, 1]),
+    ("users?order=name", ["name", "a\0b", 1]),
+    ("users?order=name", ["name", "\ud800", 1]),
+    ("users?order=created_at", ["created_at", "2020-01-01T00:00:00", 1]),
+    ("users?order=created_at", ["created_at", "0001-01-01T00:00:00+14:00", 1]),
+    ("posts", ["created_at desc", "9999-12-31T23:59:59-10:00", 1]),
+)
+
+
+@pytest.mark.parametrize(("path", "key"), TAMPERED)
+async def test_a_cursor_that_was_tampered_with_is_refused(
+    anybody: AsyncClient, path: str, key: list[Any]
+) -> None:
+    address = f"/v1/{path}{'&' if '?' in path else '?'}after={cursor_of(key)}"
+    assert_problem(await anybody.get(address), 422, "`after` must be `next`")
 
 
 async def test_tags_are_counted_alone_and_together(anybody: AsyncClient) -> None:

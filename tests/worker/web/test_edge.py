@@ -129,6 +129,16 @@ async def test_a_request_keeps_its_id_if_it_is_a_sane_one(anybody: AsyncClient) 
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
+async def test_probes_may_ask_for_the_head_alone(address: str) -> None:
+    async with AsyncClient(base_url=address) as probe, asyncio.timeout(20):
+        while (await probe.head("/readyz")).status_code != 200:
+            await asyncio.sleep(0.05)
+        for path in ("/livez", "/readyz"):
+            full, head = await probe.get(path), await probe.head(path)
+            assert (head.status_code, head.content) == (full.status_code, b"")
+            assert head.headers["content-length"] == str(len(full.content))
+
+
 async def test_readiness_names_the_services_and_metrics_count_requests(anybody: AsyncClient) -> None:
     async with asyncio.timeout(20):
         while (ready := await anybody.get("/readyz")).status_code != 200:
@@ -141,6 +151,13 @@ async def test_readiness_names_the_services_and_metrics_count_requests(anybody: 
         assert f"headrace_http_request_seconds_count{{{labels}}} 1.0" in metrics
     assert "headrace_pool_size" in metrics
     assert "headrace_build_info" in metrics
+
+
+@pytest.mark.parametrize("accept", ["application/openmetrics-text; version=x.y", "text/plain; version=x"])
+async def test_metrics_are_given_whatever_version_is_asked_for(anybody: AsyncClient, accept: str) -> None:
+    answer = await anybody.get("/metrics", headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
 
 
 async def test_a_rate_bounds_each_token_by_itself(settings: Settings) -> None:

@@ -98,6 +98,33 @@ async def test_wrong_tokens_are_bounded_by_address_and_known_ones_go_on(
     assert (await reader.get(METRICS)).status_code == 200
 
 
+async def test_wrong_tokens_do_not_lock_out_one_that_was_good_a_while_ago(
+    reader: AsyncClient, anybody: AsyncClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await reader.get(METRICS)).status_code == 200
+    monkeypatch.setattr(tokens, "REMEMBERED_SECONDS", 0.0)
+    wrong = {"Authorization": f"Bearer hr_{'x' * 43}"}
+    for _ in range(25):
+        await anybody.get(METRICS, headers=wrong)
+    assert (await anybody.get(METRICS, headers=wrong)).status_code == 429
+    assert (await reader.get(METRICS)).status_code == 200
+    async with resources.database.writing.begin() as session:
+        await revoke_token(session, "reader")
+    # Looked up once more, and then it is as unknown as the others.
+    assert [(await reader.get(METRICS)).status_code for _ in range(2)] == [401, 429]
+
+
+async def test_of_secrets_that_were_good_the_latest_are_kept(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "MOST_REMEMBERED", 2)
+    remembering = tokens.Tokens(resources.database)
+    secrets = [await token(resources.database, TokenScope.READ, f"service {n}") for n in range(3)]
+    for secret in secrets:
+        assert await remembering.find(secret)
+    assert [remembering.was_good(secret) for secret in secrets] == [False, True, True]
+
+
 async def test_a_known_token_costs_no_statement(reader: AsyncClient, resources: Resources) -> None:
     await reader.get("/openapi.json")
     statements: list[str] = []

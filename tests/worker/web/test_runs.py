@@ -16,6 +16,7 @@ from models import Reject, Run
 from tests.conftest import every_database
 from tests.factories import post, store, user
 from tests.worker.web.conftest import assert_problem
+from worker.web.paging import cursor_of
 
 if TYPE_CHECKING:
     from httpx import AsyncClient
@@ -63,6 +64,20 @@ async def test_a_page_that_cannot_be_is_refused(anybody: AsyncClient, query: str
 
 
 @every_database
+async def test_a_cursor_beyond_what_columns_take_is_refused(
+    anybody: AsyncClient, resources: Resources
+) -> None:
+    run_id = await resources.client.enqueue(RefreshAuthorStats())
+    for path, key in (
+        ("/v1/runs", ["0001-01-01T00:00:00+14:00", run_id]),
+        ("/v1/runs", ["9999-12-31T23:59:59-14:00", run_id]),
+        (f"/v1/runs/{run_id}/rejects", [2**31, 0]),
+        (f"/v1/runs/{run_id}/rejects", [0, 2**63]),
+    ):
+        assert_problem(await anybody.get(path, params={"after": cursor_of(key)}), 422, "`after`")
+
+
+@every_database
 async def test_a_run_is_cancelled_and_queued_again(anybody: AsyncClient, resources: Resources) -> None:
     run_id = await resources.client.enqueue(RefreshAuthorStats())
     address = f"/v1/runs/{run_id}"
@@ -86,6 +101,7 @@ async def test_what_is_not_there_is_not_found(anybody: AsyncClient) -> None:
         assert_problem(await anybody.request(method, address + path), 404, address)
     assert_problem(await anybody.get("/v1/runs/17"), 422)
     assert_problem(await anybody.get("/v1/nothing/%00"), 404)
+    assert_problem(await anybody.get("/v1/runs/"), 404)
     assert_problem(await anybody.put("/v1/runs"), 405)
 
 

@@ -19,12 +19,14 @@ NOT_READY: dict[int | str, dict[str, Any]] = {
 }
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", operation_id="livez", summary="Whether the process answers")
 async def livez() -> dict[str, str]:
     """Say so."""
     return {"loop": OK}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     operation_id="readyz",
@@ -43,8 +45,12 @@ async def readyz(held: Holding) -> dict[str, str]:
     summary="Metrics for Prometheus",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **COMMON},
+    openapi_extra={"security": [{"token": []}]},
 )
 async def metrics(held: Holding, request: Request) -> Response:
     """Give the queue, this process's connections and its requests."""
-    encode, media_type = choose_encoder(request.headers.get("accept", ""))
+    try:
+        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+    except TypeError:  # the library compares a version that is no number
+        encode, media_type = choose_encoder("")
     return Response(await asyncio.to_thread(encode, held.registry), media_type=media_type)

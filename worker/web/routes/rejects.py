@@ -1,6 +1,7 @@
 """The records of a run that could not be loaded."""
 
 from base64 import b64encode
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from worker.web.shapes import RejectDocument
 
 router = APIRouter(prefix="/v1/runs/{run_id}/rejects", tags=["runs"])
 
+MOST_FILE_NUMBER = 2**31 - 1
 MOST_POSITION = 2**63 - 1
 
 
@@ -29,16 +31,19 @@ MOST_POSITION = 2**63 - 1
 )
 async def list_(run_id: UUID, session: Ledger, limit: Limit = USUAL, after: After = None) -> dict[str, Any]:
     """List rejects with their bytes, a page at a time."""
-    last = key_of(after, _position, _position)
+    last = key_of(after, _up_to(MOST_FILE_NUMBER), _up_to(MOST_POSITION))
     await found(session.get_one(Run, run_id))
     rows = await rejects_of(session, run_id, limit + 1, last)
     return page_of(rows, limit, _document, lambda reject: (reject.file_number, reject.position))
 
 
-def _position(value: Any) -> int:
-    if not 0 <= value <= MOST_POSITION:
-        raise ValueError("beyond 64 bits")
-    return int(value)
+def _up_to(most: int) -> Callable[[Any], int]:
+    def bounded(value: Any) -> int:
+        if not 0 <= value <= most:
+            raise ValueError("beyond what the column takes")
+        return int(value)
+
+    return bounded
 
 
 def _document(reject: Reject) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 from uuid import UUID, uuid4
@@ -69,7 +69,7 @@ async def found(document: Awaitable[Found]) -> Found:
     summary="Ask for a run",
     status_code=HTTPStatus.ACCEPTED,
     response_model=RunDocument,
-    responses=SAME | problems(HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    responses=SAME | problems(HTTPStatus.CONFLICT),
 )
 async def enqueue(
     asked: Annotated[Asked, Depends(sound)],
@@ -126,7 +126,7 @@ def _moment(text: Any) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("without its zone")
-    return moment
+    return moment.astimezone(UTC)
 
 
 @router.get(

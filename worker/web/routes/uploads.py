@@ -42,10 +42,8 @@ SAME: dict[int | str, dict[str, Any]] = {
     response_model=Uploaded,
     responses=SAME
     | problems(
-        HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.CONFLICT,
         HTTPStatus.PRECONDITION_FAILED,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         HTTPStatus.INSUFFICIENT_STORAGE,
     ),
     openapi_extra={"requestBody": BODY | {"required": True}},
