@@ -24,9 +24,8 @@ from tests.conftest import every_database, many_writers
 from tests.factories import post, store, user
 from worker.arq_redis import open_redis
 from worker.catch_up import MOST_AT_ONCE, CatchUp
-from worker.entry import INTERRUPTED
 from worker.resources import open_resources
-from worker.schedule import SCHEDULE, Entry, ScheduleError
+from worker.schedule import Entry, ScheduleError
 from worker.scheduler import HELD_SECONDS, LONGEST_SLEEP, scheduling, take_due
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from tests.conftest import CommandLine
     from worker.resources import Resources
     from worker.settings import Settings
 
@@ -282,24 +280,3 @@ async def test_an_entry_with_a_bug_is_said_and_does_not_stop_the_worker(resource
             while not logs:
                 await asyncio.sleep(0.05)
     assert [(line["event"], line["log_level"]) for line in logs] == [("schedule.ended", "error")]
-
-
-@every_database
-async def test_workers_that_start_together_make_up_for_a_missed_night_once(
-    resources: Resources, headrace: CommandLine
-) -> None:
-    rebuild = SCHEDULE[1]
-    missed = await down_for(resources, rebuild, 50)
-    workers = [headrace.start("worker") for _ in range(3)]
-    try:
-        async with asyncio.timeout(60):
-            while not any(run.state == "succeeded" for run in await runs_of(resources)):
-                await asyncio.sleep(0.1)
-    finally:
-        for worker in workers:
-            worker.terminate()
-        codes = {await asyncio.to_thread(worker.wait, 30) for worker in workers}
-    assert codes <= {0, INTERRUPTED}  # one may have been starting still
-    taken = [tick.tick for tick in await ticks_of(resources) if tick.schedule == rebuild.name]
-    assert [tick for tick in taken if tick <= missed[-1]] == missed[-1:]
-    assert len([run for run in await runs_of(resources) if run.job == "rebuild_author_stats"]) == len(taken)

@@ -17,7 +17,12 @@ Row = TypeVar("Row")
 
 MOST_OFFSET = 1_000_000
 # What a cursor's value may be: it comes from outside, whoever made it.
-SOUND: dict[type, Any] = {int: Int64, str: Annotated[str, Keepable], datetime: Moment}
+SOUND: dict[type, TypeAdapter[Any]] = {
+    int: TypeAdapter(Int64 | None),
+    str: TypeAdapter(Annotated[str, Keepable] | None),
+    datetime: TypeAdapter(Moment | None),
+}
+SOUND_ID = TypeAdapter(Id64)
 
 
 class Listing(BaseModel):
@@ -60,8 +65,7 @@ def paging_of(listing: Listing, order: Order) -> Paging:
 
 
 def _cursor(text: str | None, order: Order) -> Cursor | None:
-    value: TypeAdapter[Any] = TypeAdapter(SOUND[order.kind] | None)
-    key = key_of(text, str, value.validate_python, TypeAdapter(Id64).validate_python)
+    key = key_of(text, str, SOUND[order.kind].validate_python, SOUND_ID.validate_python)
     if key is None:
         return None
     if key[0] != name_of(order):

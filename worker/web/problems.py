@@ -6,13 +6,10 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-import structlog
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
-
-log = structlog.get_logger("headrace.web")
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5

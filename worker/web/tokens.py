@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from models.token import PREFIX, Token, TokenScope, any_token, find_token, note_uses
+from models.token import PREFIX, Token, TokenScope, any_token, find_token, hash_of, note_uses
 from worker.rounds import over
 
 if TYPE_CHECKING:
@@ -50,15 +49,15 @@ class Tokens:
     """Finds the caller of a secret, with one statement each ten seconds, and notes which tokens are used."""
 
     database: Database
-    _callers: dict[str, tuple[float, Caller]] = field(default_factory=dict)
-    _once_good: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
+    _callers: OrderedDict[str, tuple[float, Caller]] = field(default_factory=OrderedDict)
+    """When each was found last, by the hash of its secret; the latest at the end."""
     _exist: bool = False
     _believed_until: float = 0.0
     _used: set[int] = field(default_factory=set)
 
     def known(self, secret: str) -> Caller | None:
         """Give the caller of a secret that was found lately."""
-        at, caller = self._callers.get(secret, (0.0, None))
+        at, caller = self._callers.get(hash_of(secret), (0.0, None))
         if caller is None or time.monotonic() - at > REMEMBERED_SECONDS:
             return None
         self._note(caller)
@@ -66,7 +65,7 @@ class Tokens:
 
     def was_good(self, secret: str) -> bool:
         """Tell whether a secret was found when it was last looked up, however long ago."""
-        return _hash(secret) in self._once_good
+        return hash_of(secret) in self._callers
 
     async def find(self, secret: str) -> Caller | None:
         """Look a secret up; None means that it is unknown, revoked or expired."""
@@ -75,8 +74,7 @@ class Tokens:
         async with self.database.reading() as session:
             token = await find_token(session, secret)
         if token is None:
-            self._callers.pop(secret, None)
-            self._once_good.pop(_hash(secret), None)
+            self._callers.pop(hash_of(secret), None)
             return None
         return self._remember(secret, token)
 
@@ -96,19 +94,14 @@ class Tokens:
             await self._note_uses()
 
     def _remember(self, secret: str, token: Token) -> Caller:
-        if len(self._callers) >= MOST_REMEMBERED:
-            self._callers.clear()
         caller = Caller(TokenScope(token.scope), token.name, token.id)
-        self._callers[secret] = time.monotonic(), caller
-        self._keep_as_good(_hash(secret))
+        digest = hash_of(secret)
+        self._callers[digest] = time.monotonic(), caller
+        self._callers.move_to_end(digest)
+        if len(self._callers) > MOST_REMEMBERED:
+            self._callers.popitem(last=False)
         self._note(caller)
         return caller
-
-    def _keep_as_good(self, digest: bytes) -> None:
-        self._once_good[digest] = None
-        self._once_good.move_to_end(digest)
-        if len(self._once_good) > MOST_REMEMBERED:
-            self._once_good.popitem(last=False)
 
     def _note(self, caller: Caller) -> None:
         if caller.token_id is not None:
@@ -124,8 +117,3 @@ class Tokens:
         except (OSError, SQLAlchemyError) as error:
             self._used |= used
             log.warning("tokens.not_noted", error=type(error).__name__)
-
-
-def _hash(secret: str) -> bytes:
-    """Give what is kept of a secret for long; a header may hold any Latin-1."""
-    return sha256(secret.encode()).digest()

@@ -20,6 +20,7 @@ from worker.web.values import ExternalId, Id64, Int32, Key, Kind, Moment, Part, 
 router = APIRouter(prefix="/v1", tags=["posts"])
 
 MOST_TAGS_ASKED = 20
+REFERENCES = {"author_external_id", "parent_external_id"}
 NEW_POST = {
     "site": "beer",
     "external_id": "4711",
@@ -128,7 +129,8 @@ async def change(
     """Change what is given of a post; `tags` replaces all that it has."""
     given = values.model_dump(exclude_unset=True)
     changed = document_of(await update_post(session, post_id, given))  # type: ignore[arg-type]
-    after.append(partial(settle_post, site=changed.site, external_id=changed.external_id))
+    if REFERENCES & given.keys():
+        after.append(partial(settle_post, site=changed.site, external_id=changed.external_id))
     return changed
 
 
