@@ -53,7 +53,8 @@ class JobContext:
     run_id: UUID
     attempt: int
     database: Database
-    batch_size: int = 1_000
+    batch_size: int | None = None
+    """Records in one transaction; None leaves it to the writer."""
     lease_seconds: float = 15.0
     """How long a committed batch, as a sign of life, lets the attempt keep its run."""
     checkpoint: dict[str, Any] | None = None

@@ -17,7 +17,7 @@ PART_OF = {"users": ImportUsers, "tags": ImportTags, "posts": ImportPosts}
 
 async def import_dump(context: JobContext, request: ImportDump) -> None:
     """Load several files or whole folders: users first, then tags, then posts; or each by its own run."""
-    writer = choose_writer(request.writer)
+    writer = choose_writer(request.writer, context.database.engine.dialect.name)
     layouts = await asyncio.to_thread(layouts_of, request.urls, request.format)
     if request.split:
         context.split([_part(request, layout) for layout in layouts], then=RefreshAuthorStats())

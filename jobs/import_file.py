@@ -16,7 +16,7 @@ ENTITY_OF: dict[type, Entity] = {ImportUsers: "users", ImportPosts: "posts", Imp
 
 async def import_file(context: JobContext, request: ImportUsers | ImportPosts | ImportTags) -> None:
     """Load one file of users, posts or tags."""
-    writer = choose_writer(request.writer)
+    writer = choose_writer(request.writer, context.database.engine.dialect.name)
     entity = ENTITY_OF[type(request)]
     layouts = await asyncio.to_thread(layouts_of, (request.url,), request.format, entity)
     await load(context, layouts, request.site, writer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +12,12 @@ from urllib.parse import unquote, urlsplit
 
 from jobs.conflicts import despite_conflicts
 from jobs.errors import InputError, SourceChangedError
+from jobs.reading_ahead import ahead
 from jobs.requests import RefreshAuthorStats
 from jobs.sources.opening import find_files, inspect, read
 from jobs.sources.record import BadRecord
 from jobs.writers.bisection import write_or_bisect
+from jobs.writers.registry import WRITES
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.database import to_its_end
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from jobs.requests import FormatChoice
     from jobs.sources.opening import Layout
     from jobs.sources.record import Entity, Record
-    from jobs.writers.registry import Writer
+    from jobs.writers.writer import Writer
 
 LINKS_PER_BATCH = 5_000
 BATCH_BYTES = 16 * 1024 * 1024
@@ -128,7 +129,8 @@ class Loading:
         start = (checkpoint["offset"] if checkpoint["file"] == number else 0) or layout.start
         with layout.path.open("rb") as stream:
             items = read(stream, layout, start)
-            while chunk := await asyncio.to_thread(_take, items, self.context.batch_size):
+            size = self.context.batch_size or self.writer.records_per_batch
+            async for chunk in ahead(partial(_take, items, size)):
                 await to_its_end(despite_conflicts(partial(self._commit, number, chunk)))
         async with self.context.batch() as batch:
             self._mark_progress(batch, number + 1, 0)
@@ -145,7 +147,7 @@ class Loading:
         refused = [item for item in chunk if isinstance(item, BadRecord)]
         written = Written()
         if records:
-            write = self.writer.entities[layout.entity]
+            write = partial(WRITES[layout.entity], self.writer)
             written, by_database = await write_or_bisect(batch.session, self.site, records, write)
             refused += by_database
         batch.session.add_all(self._reject(number, item) for item in refused)

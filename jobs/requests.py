@@ -25,7 +25,7 @@ SiteName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(keepable)
 ]
 FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv"]
-WriterChoice = Literal["auto", "add_all"]
+WriterChoice = Literal["auto", "add_all", "copy"]
 ExportEntity = Literal["users", "posts", "tags", "authors"]
 ExportFormat = Literal["jsonl", "csv"]
 QueueName = Literal["default", "bulk"]

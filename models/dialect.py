@@ -7,8 +7,9 @@ import sqlite3
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import String, bindparam, func, insert, literal, select, text
+from sqlalchemy import String, any_, bindparam, func, insert, literal, select, text
 from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -16,10 +17,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import ColumnElement, FromClause, Table
     from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.orm import InstrumentedAttribute
     from sqlalchemy.sql.dml import Insert
 
 MYSQL = {"mysql", "mariadb"}
@@ -30,6 +32,15 @@ def dialect_of(session: AsyncSession | AsyncConnection) -> str:
     """Name the database of a session: `postgresql`, `sqlite`, `mysql` or `mariadb`."""
     bind = session if isinstance(session, AsyncConnection) else session.get_bind()
     return bind.dialect.name
+
+
+def among(
+    session: AsyncSession, column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Collection[Any]
+) -> ColumnElement[bool]:
+    """Match rows whose column has one of the values; PostgreSQL gets them as one parameter of 32,767."""
+    if dialect_of(session) == "postgresql":
+        return column == any_(literal(list(values), ARRAY(column.type)))
+    return column.in_(values)
 
 
 def insert_missing(dialect: str, table: FromClause) -> Insert:

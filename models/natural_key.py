@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from models.dialect import is_duplicate
+from models.dialect import among, is_duplicate
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy import Row
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from models.post import Post
     from models.user import User
+
+    Keyed = type[User | Post]
 
 
 class TakenError(Exception):
@@ -35,3 +41,28 @@ async def add_new(session: AsyncSession, row: User | Post) -> None:
         if not is_duplicate(error):
             raise
         raise TakenError(f"{site} has {external_id} already, in {row.__tablename__}") from error
+
+
+async def stored_rows(
+    session: AsyncSession, model: Keyed, site: str, external_ids: Collection[str], columns: Sequence[str]
+) -> dict[str, tuple[int, tuple[Any, ...]]]:
+    """Map those of the external ids that a site has to the primary key and the values of `columns`."""
+    c = model.__table__.c
+    chosen = (c[name] for name in ("external_id", "id", *columns))
+    query = select(*chosen).where(c.site == site, among(session, c.external_id, external_ids))
+    rows = await session.execute(query)
+    return {key: (row_id, tuple(values)) for key, row_id, *values in rows}
+
+
+async def lock_rows(
+    session: AsyncSession, model: Keyed, ids: Collection[int], *columns: str
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Lock rows that are about to change, in key order, and give their keys and the columns as they are now.
+
+    Rows that refer to them may be inserted meanwhile.
+    """
+    if not ids:
+        return []
+    c = model.__table__.c
+    query = select(*(c[name] for name in ("id", *columns))).where(among(session, c.id, ids)).order_by(c.id)
+    return (await session.execute(query.with_for_update(key_share=True))).all()

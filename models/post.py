@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, s
 from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
 
 from models.base import Base, LongText, foreign_id, intpk, name_text, site_name, small_int
+from models.dialect import among
 from models.tag import Tag, post_tags
 from models.user import User
 
@@ -78,19 +79,9 @@ Index(
 
 async def post_ids(session: AsyncSession, site: str, external_ids: Collection[str]) -> dict[str, int]:
     """Map the external ids that exist in a site to primary keys."""
-    query = select(Post.external_id, Post.id).where(Post.site == site, Post.external_id.in_(external_ids))
+    wanted = among(session, Post.external_id, external_ids)
+    query = select(Post.external_id, Post.id).where(Post.site == site, wanted)
     return dict((await session.execute(query)).all()) if external_ids else {}
-
-
-async def lock_authors_of(session: AsyncSession, post_ids: Collection[int]) -> set[int | None]:
-    """Lock posts that are about to change, in key order, and list the authors that they have now.
-
-    What was read of them before may be outdated by another import; its author's figures change as well.
-    """
-    if not post_ids:
-        return set()
-    query = select(Post.id, Post.author_id).where(Post.id.in_(post_ids)).order_by(Post.id)
-    return {author_id for _, author_id in await session.execute(query.with_for_update())}
 
 
 async def link_authors(session: AsyncSession, site: str, limit: int, *among: ColumnElement[bool]) -> set[int]:

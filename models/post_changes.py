@@ -13,8 +13,8 @@ from sqlalchemy import delete
 
 from models.author_stats import mark_stale
 from models.clock import moment
-from models.natural_key import add_new
-from models.post import Post, link_authors, link_parents, lock_authors_of, post_ids
+from models.natural_key import add_new, lock_rows
+from models.post import Post, link_authors, link_parents, post_ids
 from models.post_search import post_by_id
 from models.tag import ensure_tags, linked_tags, store_links
 from models.user import user_ids
@@ -96,11 +96,11 @@ async def update_post(session: AsyncSession, post_id: int, values: PostValues) -
 
 async def delete_post(session: AsyncSession, post_id: int) -> bool:
     """Delete a post; False if there is none. Posts below it stay and would find it again."""
-    authors = await lock_authors_of(session, [post_id])
-    if not authors:
+    locked = await lock_rows(session, Post, [post_id], "author_id")
+    if not locked:
         return False
     await session.execute(delete(Post).where(Post.id == post_id))
-    await _mark(session, authors)
+    await _mark(session, {author for _, author in locked})
     return True
 
 

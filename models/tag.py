@@ -8,7 +8,8 @@ from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, sel
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigKey, intpk
-from models.dialect import dialect_of, insert_missing
+from models.bulk import insert_rows
+from models.dialect import among, dialect_of, insert_missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -66,7 +67,9 @@ async def linked_tags(session: AsyncSession, post_ids: Collection[int]) -> dict[
     """Map posts that have tags to the ids of these."""
     links: dict[int, set[int]] = {}
     if post_ids:
-        query = select(post_tags.c.post_id, post_tags.c.tag_id).where(post_tags.c.post_id.in_(post_ids))
+        query = select(post_tags.c.post_id, post_tags.c.tag_id).where(
+            among(session, post_tags.c.post_id, post_ids)
+        )
         for post_id, tag_id in await session.execute(query):
             links.setdefault(post_id, set()).add(tag_id)
     return links
@@ -74,9 +77,7 @@ async def linked_tags(session: AsyncSession, post_ids: Collection[int]) -> dict[
 
 async def link_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -> None:
     """Add (post, tag) links."""
-    rows = [{"post_id": post_id, "tag_id": tag_id} for post_id, tag_id in sorted(links)]
-    if rows:
-        await session.execute(post_tags.insert(), rows)
+    await insert_rows(session, post_tags, ("post_id", "tag_id"), sorted(links))
 
 
 async def unlink_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -> None:
@@ -90,10 +91,10 @@ async def unlink_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -
 async def store_links(
     session: AsyncSession, before: Mapping[int, set[int]], after: Mapping[int, set[int]]
 ) -> None:
-    """Make the tags of posts what they are to be: the differences are removed and added, set-wise."""
+    """Make the tags of the posts in `after` what that says: differences are removed and added, set-wise."""
     nothing: set[int] = set()
     added = [(post, tag) for post, tags in after.items() for tag in tags - before.get(post, nothing)]
-    gone = [(post, tag) for post, tags in before.items() for tag in tags - after[post]]
+    gone = [(post, tag) for post, tags in after.items() for tag in before.get(post, nothing) - tags]
     await unlink_tags(session, gone)
     await link_tags(session, added)
 

@@ -9,6 +9,7 @@ from sqlalchemy import String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
 from models.base import Base, count, foreign_id, intpk, name_text, site_name
+from models.dialect import among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -37,7 +38,9 @@ class User(Base):
 
 async def user_ids(session: AsyncSession, site: str, external_ids: Collection[str]) -> dict[str, int]:
     """Map the external ids that exist in a site to primary keys."""
-    query = select(User.external_id, User.id).where(User.site == site, User.external_id.in_(external_ids))
+    query = select(User.external_id, User.id).where(
+        User.site == site, among(session, User.external_id, external_ids)
+    )
     return dict((await session.execute(query)).all()) if external_ids else {}
 
 

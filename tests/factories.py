@@ -13,7 +13,9 @@ from jobs.client import row_of
 from jobs.context import JobContext
 from jobs.requests import RefreshAuthorStats
 from jobs.sources.record import PostRecord, TagRecord, UserRecord
-from jobs.writers.add_all import write_posts, write_users
+from jobs.writers.posts import write_posts
+from jobs.writers.registry import choose_writer
+from jobs.writers.users import write_users
 from models import Database, Post, Run
 from models.claim import claim
 from models.post import link_parents
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.requests import Request
+    from jobs.writers.writer import Writer
     from worker.resources import Resources
 
 SITE = "tests"
@@ -49,14 +52,19 @@ def tag(name: str) -> TagRecord:
     return TagRecord(offset=0, end=1, raw=b"", name=name)
 
 
+def writer_for(database: Database, name: str = "auto") -> Writer:
+    """Choose a writer as an import does."""
+    return choose_writer(name, database.engine.dialect.name)
+
+
 async def store(database: Database, *records: UserRecord | PostRecord, site: str = SITE) -> None:
     """Write records as one committed batch each, users first, and link them as the end of an import does."""
     users = [record for record in records if isinstance(record, UserRecord)]
     posts = [record for record in records if isinstance(record, PostRecord)]
     async with database.writing.begin() as session:
-        await write_users(session, site, users)
+        await write_users(writer_for(database), session, site, users)
     async with database.writing.begin() as session:
-        await write_posts(session, site, posts)
+        await write_posts(writer_for(database), session, site, posts)
         await link_parents(session, site, len(posts))
 
 

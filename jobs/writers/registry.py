@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs.errors import InputError
-from jobs.writers.add_all import write_posts, write_tags, write_users
+from jobs.writers import add_all, copy
+from jobs.writers.posts import write_posts
+from jobs.writers.tags import write_tags
+from jobs.writers.users import write_users
+from jobs.writers.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
+    from jobs.sources.record import Entity
     from jobs.writers.written import Written
 
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """Puts records into tables, one function per entity: `(session, site, records) -> Written`.
-
-    A writer may be called again with a part of the records after the database refused the whole; it leaves
-    nothing behind but what the session's transaction holds.
-    """
-
-    name: str
-    entities: Mapping[str, Callable[..., Awaitable[Written]]]
-
-
+# The larger batches of `copy` spread the round trips of a transaction over more rows; objects cost memory.
 WRITERS: tuple[Writer, ...] = (
-    Writer("add_all", {"users": write_users, "posts": write_posts, "tags": write_tags}),
+    Writer("copy", 5_000, copy.insert, copy.update, only_on="postgresql"),
+    Writer("add_all", 1_000, add_all.insert, add_all.update),
 )
 
+# How the records of each entity are written: `(writer, session, site, records) -> Written`. It may be called
+# again with a part of the records after the database refused the whole.
+WRITES: dict[Entity, Callable[..., Awaitable[Written]]] = {
+    "users": write_users,
+    "posts": write_posts,
+    "tags": write_tags,
+}
 
-def choose_writer(name: str) -> Writer:
-    """Find a writer by name; `auto` takes the first.
+
+def choose_writer(name: str, dialect: str) -> Writer:
+    """Find a writer by name for a database; `auto` takes the first that it can use.
 
     Raises:
-        InputError: there is no such writer.
+        InputError: there is no such writer, or the database cannot use it.
 
     """
-    for writer in WRITERS:
+    usable = [writer for writer in WRITERS if writer.only_on in {None, dialect}]
+    for writer in usable:
         if name in {"auto", writer.name}:
             return writer
-    raise InputError(f"unknown writer {name!r}; known are auto, {', '.join(w.name for w in WRITERS)}")
+    names = ", ".join(writer.name for writer in usable)
+    raise InputError(f"the writer {name!r} is unknown, or not for {dialect}; there are auto, {names}")

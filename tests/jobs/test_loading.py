@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,11 +14,20 @@ from sqlalchemy import func, select, update
 from jobs.errors import InputError
 from jobs.loading import layouts_of, load, local_path
 from jobs.requests import ImportDump, ImportPosts, ImportUsers
-from jobs.writers.registry import choose_writer
 from models import Post, Receipt, Reject, Run, State, User
 from models.claim import claim
 from tests.conftest import every_database, many_writers
-from tests.factories import SITE, json_posts, json_users, posts_of, run_of, running, write_csv, write_jsonl
+from tests.factories import (
+    SITE,
+    json_posts,
+    json_users,
+    posts_of,
+    run_of,
+    running,
+    write_csv,
+    write_jsonl,
+    writer_for,
+)
 from worker.execution import Executor
 from worker.outcomes import Failed, Succeeded
 
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
 
     from jobs.context import JobContext
     from jobs.requests import Request
+    from jobs.writers.writer import Writer
     from worker.resources import Resources
 
 
@@ -74,23 +85,16 @@ async def test_posts_imported_before_users_are_linked_when_these_arrive(
     assert all(row.author_id == known.get(row.author_external_id or "") for row in rows)
 
 
-class StopAfter:
-    """A writer that fails after some batches, as a crash would."""
+def stop_after(batches: int, writer: Writer) -> Writer:
+    """Make a writer that fails after some batches of new records, as a crash would."""
+    begun = itertools.count()
 
-    def __init__(self, batches: int) -> None:
-        self.batches = batches
-        self.inner = choose_writer("auto")
-        self.name = "stopping"
-        self.entities = {name: self.stopping(write) for name, write in self.inner.entities.items()}
+    async def limited(*arguments: Any) -> Any:
+        if next(begun) == batches:
+            raise RuntimeError("crash")
+        return await writer.insert(*arguments)
 
-    def stopping(self, write: Any) -> Any:
-        async def limited(*arguments: Any) -> Any:
-            if not self.batches:
-                raise RuntimeError("crash")
-            self.batches -= 1
-            return await write(*arguments)
-
-        return limited
+    return replace(writer, insert=limited)
 
 
 async def again(resources: Resources, context: JobContext) -> JobContext:
@@ -117,10 +121,11 @@ async def test_a_rerun_goes_on_at_the_checkpoint_wherever_the_first_attempt_stop
     write_csv(tmp_path / "posts.csv", json_posts(400))  # its header must not be read as a record
     layouts = layouts_of([str(tmp_path)], "auto")
     context = await running(resources, batch_size=100)
+    writer = writer_for(resources.database)
     with pytest.raises(RuntimeError, match="crash"):
-        await load(context, layouts, SITE, StopAfter(batches))  # type: ignore[arg-type]
+        await load(context, layouts, SITE, stop_after(batches, writer))
     second = await again(resources, context)
-    await load(second, layouts, SITE, choose_writer("auto"))
+    await load(second, layouts, SITE, writer)
     run = await run_of(resources, context.run_id)
     assert counts(run) == {
         # Every record was read once: nothing of the first attempt is done again or left out.
@@ -135,13 +140,12 @@ async def test_a_file_that_changed_between_two_attempts_is_refused(
 ) -> None:
     path = write_jsonl(tmp_path / "posts.jsonl", json_posts(300))
     context = await running(resources, batch_size=100)
+    writer = writer_for(resources.database)
     with pytest.raises(RuntimeError, match="crash"):
-        await load(context, layouts_of([str(path)], "auto"), SITE, StopAfter(1))  # type: ignore[arg-type]
+        await load(context, layouts_of([str(path)], "auto"), SITE, stop_after(1, writer))
     os.utime(path, (1, 1))
     with pytest.raises(InputError, match="changed"):
-        await load(
-            await again(resources, context), layouts_of([str(path)], "auto"), SITE, choose_writer("auto")
-        )
+        await load(await again(resources, context), layouts_of([str(path)], "auto"), SITE, writer)
 
 
 async def test_a_file_that_is_rewritten_during_an_import_stops_it(
@@ -149,13 +153,13 @@ async def test_a_file_that_is_rewritten_during_an_import_stops_it(
 ) -> None:
     path = write_jsonl(tmp_path / "posts.jsonl", json_posts(300))
     context = await running(resources, batch_size=100)
-    writer = choose_writer("auto")
+    writer = writer_for(resources.database)
 
     async def meanwhile(*arguments: Any) -> Any:
         os.utime(path, (1, 1))
-        return await writer.entities["posts"](*arguments)
+        return await writer.insert(*arguments)
 
-    rewriting = replace(writer, entities={"posts": meanwhile})
+    rewriting = replace(writer, insert=meanwhile)
     with pytest.raises(InputError, match="changed"):
         await load(context, layouts_of([str(path)], "auto"), SITE, rewriting)
     assert len(await posts_of(resources.database)) == 100
@@ -214,7 +218,7 @@ async def test_large_records_make_smaller_batches_and_none_is_lost(
             checkpoints.append(batch.checkpoint)
 
     seen = Seen(context.run_id, context.attempt, context.database)
-    await load(seen, layouts_of([str(path)], "auto"), SITE, choose_writer("auto"))
+    await load(seen, layouts_of([str(path)], "auto"), SITE, writer_for(resources.database))
     assert len({c["offset"] for c in checkpoints if c and c["file"] == 0}) == 2
     assert len(await posts_of(resources.database)) == 9
 

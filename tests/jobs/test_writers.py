@@ -1,36 +1,55 @@
-"""The add_all writer: new rows inserted, changed rows updated, unchanged rows left alone."""
+"""The writers: new rows inserted, changed rows updated, unchanged rows left alone, by either alike."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import delete, event, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from jobs.errors import BatchConflictError
+from jobs.errors import BatchConflictError, InputError
 from jobs.loading import link
-from jobs.writers.add_all import Merge, write_posts, write_tags, write_users
+from jobs.writers import posts
 from jobs.writers.bisection import write_or_bisect
+from jobs.writers.posts import write_posts
 from jobs.writers.registry import choose_writer
+from jobs.writers.tags import write_tags
+from jobs.writers.users import write_users
 from jobs.writers.written import Written
-from models import Post, StaleAuthor, Tag, User, post_tags
+from models import Post, StaleAuthor, Tag, User, natural_key, post_tags
 from models.exports import partitions
 from models.post import link_parents
 from tests.conftest import every_database, known_keys, many_writers
-from tests.factories import SITE, post, posts_of, running, store, tag, user
+from tests.factories import SITE, post, posts_of, running, store, tag, user, writer_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobs.sources.record import PostRecord
+    from jobs.writers.writer import Writer
     from worker.resources import Resources
 
 
-async def write(resources: Resources, *records: PostRecord) -> Written:
+each_writer = pytest.mark.parametrize(
+    ("backend", "writer"),
+    [("postgresql", "copy"), ("postgresql", "add_all"), ("sqlite", "add_all"), ("mariadb", "add_all")],
+    indirect=True,
+)
+
+
+@pytest.fixture
+def writer(resources: Resources, request: pytest.FixtureRequest) -> Writer:
+    """The writer that a test asks for, else the one that its database gets."""
+    return writer_for(resources.database, getattr(request, "param", "auto"))
+
+
+async def write(resources: Resources, *records: PostRecord, writer: Writer | None = None) -> Written:
     async with resources.database.writing.begin() as session:
-        written = await write_posts(session, SITE, records)
+        chosen = writer or writer_for(resources.database)
+        written = await write_posts(chosen, session, SITE, records)
         await link_parents(session, SITE, len(records))  # as the end of an import does
         return written
 
@@ -41,28 +60,30 @@ async def tags_of(resources: Resources) -> dict[str, list[str]]:
         return {row["external_id"]: row["tags"] for row in rows}
 
 
-@every_database
-async def test_a_second_load_of_the_same_records_changes_nothing(resources: Resources) -> None:
+@each_writer
+async def test_a_second_load_of_the_same_records_changes_nothing(
+    resources: Resources, writer: Writer
+) -> None:
     records = [post(n, 1, tags=("a", "b"), parent_external_id="0" if n else None) for n in range(5)]
     await store(resources.database, user(1))
-    assert await write(resources, *records) == Written(inserted=5)
-    assert await write(resources, *records) == Written(unchanged=5)
+    assert await write(resources, *records, writer=writer) == Written(inserted=5)
+    assert await write(resources, *records, writer=writer) == Written(unchanged=5)
 
 
-@every_database
-async def test_a_changed_record_updates_its_row_alone(resources: Resources) -> None:
+@each_writer
+async def test_a_changed_record_updates_its_row_alone(resources: Resources, writer: Writer) -> None:
     await store(resources.database, user(1), post("a", 1), post("b", 1))
-    written = await write(resources, post("a", 1, score=9), post("b", 1))
+    written = await write(resources, post("a", 1, score=9), post("b", 1), writer=writer)
     assert written == Written(updated=1, unchanged=1)
     assert (await posts_of(resources.database))["a"].score == 9
 
 
-@every_database
-async def test_tags_follow_the_record(resources: Resources) -> None:
-    await write(resources, post("a", tags=("x", "y")), post("b", tags=("x",)))
-    assert await write(resources, post("a", tags=("y", "z")), post("b", tags=("x",))) == Written(
-        updated=1, unchanged=1
-    )
+@each_writer
+async def test_tags_follow_the_record(resources: Resources, writer: Writer) -> None:
+    await write(resources, post("a", tags=("x", "y")), post("b", tags=("x",)), writer=writer)
+    assert await write(
+        resources, post("a", tags=("y", "z")), post("b", tags=("x",)), writer=writer
+    ) == Written(updated=1, unchanged=1)
     assert await tags_of(resources) == {"a": ["y", "z"], "b": ["x"]}
 
 
@@ -82,17 +103,17 @@ async def test_an_author_whom_another_import_set_meanwhile_is_marked_too(resourc
 
     async def write_late() -> None:
         async with database.writing.begin() as session:
-            merge_of = Merge.of
+            stored_rows = natural_key.stored_rows
 
             async def read_then_wait(*arguments: Any) -> Any:
-                merge = await merge_of(*arguments)
+                rows = await stored_rows(*arguments)
                 waiting.set()
                 await late.wait()
-                return merge
+                return rows
 
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(Merge, "of", read_then_wait)
-                await write_posts(session, SITE, [post("a", "z")])
+                patch.setattr(posts, "stored_rows", read_then_wait)
+                await write_posts(writer_for(database), session, SITE, [post("a", "z")])
 
     other = asyncio.create_task(write_late())  # it has read that the author is x
     await waiting.wait()
@@ -108,9 +129,11 @@ async def test_an_author_whom_another_import_set_meanwhile_is_marked_too(resourc
         assert set((await session.scalars(query)).all()) == {"y", "z"}
 
 
-@every_database
-async def test_a_record_twice_in_a_batch_ends_as_its_last_version(resources: Resources) -> None:
-    written = await write(resources, post("a", tags=("x",)), post("a", score=3, tags=("y",)))
+@each_writer
+async def test_a_record_twice_in_a_batch_ends_as_its_last_version(
+    resources: Resources, writer: Writer
+) -> None:
+    written = await write(resources, post("a", tags=("x",)), post("a", score=3, tags=("y",)), writer=writer)
     assert written == Written(inserted=1, updated=1)
     assert (await posts_of(resources.database))["a"].score == 3
     assert await tags_of(resources) == {"a": ["y"]}
@@ -175,26 +198,23 @@ async def test_markup_is_not_counted_as_words(resources: Resources) -> None:
 
 
 @every_database
-async def test_tags_are_inserted_once(resources: Resources) -> None:
+async def test_tags_are_inserted_once(resources: Resources, writer: Writer) -> None:
     async with resources.database.writing.begin() as session:
-        assert await write_tags(session, SITE, [tag("a"), tag("b"), tag("a")]) == Written(
-            inserted=2, unchanged=1
-        )
-        assert await write_tags(session, SITE, [tag("a"), tag("A")]) == Written(inserted=1, unchanged=1)
+        written = await write_tags(writer, session, SITE, [tag("a"), tag("b"), tag("a")])
+        assert written == Written(inserted=2, unchanged=1)
+        written = await write_tags(writer, session, SITE, [tag("a"), tag("A")])
+        assert written == Written(inserted=1, unchanged=1)
 
 
 @known_keys
 @pytest.mark.parametrize("how_many", [10, 700])
-async def test_new_rows_leave_in_one_insert_per_table(resources: Resources, how_many: int) -> None:
-    statements: list[str] = []
-
-    def seen(_c: Any, _cur: Any, statement: str, *_rest: Any) -> None:
-        statements.append(statement)
-
-    event.listen(resources.database.engine.sync_engine, "before_cursor_execute", seen)
-    await write(resources, *(post(n, 1, tags=("a",), title=None if n % 2 else "t") for n in range(how_many)))
-    inserts = [s.split()[2] for s in statements if s.startswith("INSERT")]
-    assert sorted(inserts) == ["post_tags", "posts", "tags"]
+async def test_add_all_sends_new_rows_in_one_insert(
+    resources: Resources, statements: list[str], how_many: int
+) -> None:
+    writer = writer_for(resources.database, "add_all")
+    records = (post(n, 1, tags=("a",), title=None if n % 2 else "t") for n in range(how_many))
+    await write(resources, *records, writer=writer)
+    assert len([one for one in statements if one.startswith("INSERT INTO posts ")]) == 1
 
 
 @every_database
@@ -204,7 +224,7 @@ async def test_records_that_the_database_refuses_stand_alone_and_the_rest_is_kep
     records = [user(n, name="x" * 300 if n in {3, 7} else "ok") for n in range(9)]
 
     async def picky(session: Any, site: str, part: Sequence[Any]) -> Written:
-        written = await write_users(session, site, part)
+        written = await write_users(writer_for(resources.database), session, site, part)
         if any(len(record.name) > 255 for record in part):
             # SQLite does not check lengths; both refuse a null in a key.
             await session.execute(insert(User).values(site=None, external_id="x", reputation=0))
@@ -249,8 +269,14 @@ async def test_an_error_that_is_not_about_rows_is_not_bisected(resources: Resour
     assert calls == [2]
 
 
-def test_auto_is_a_writer_for_every_entity() -> None:
-    assert set(choose_writer("auto").entities) == {"users", "posts", "tags"}
+def test_auto_is_copy_where_there_is_copy_and_add_all_elsewhere() -> None:
+    assert [choose_writer("auto", name).name for name in ("postgresql", "sqlite", "mysql")] == [
+        "copy",
+        "add_all",
+        "add_all",
+    ]
+    with pytest.raises(InputError, match="'copy' is unknown, or not for sqlite; there are auto, add_all"):
+        choose_writer("copy", "sqlite")
 
 
 @many_writers
@@ -271,6 +297,8 @@ async def test_a_record_that_is_too_large_for_the_server_is_a_reject_and_the_oth
             post("large", content="'" * (most // 2)),
             *(post(n, content="\n" * 1_000_000) for n in range(12)),
         ]
-        written, refused = await write_or_bisect(session, SITE, records, write_posts)
+        written, refused = await write_or_bisect(
+            session, SITE, records, partial(write_posts, writer_for(resources.database))
+        )
     assert written.inserted == 12
     assert [(bad.rule, "max_allowed_packet" in bad.reason) for bad in refused] == [("database", True)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from jobs.errors import BatchConflictError
-from jobs.writers.add_all import write_posts
 from jobs.writers.bisection import write_or_bisect
+from jobs.writers.posts import write_posts
 from models import Post, StaleAuthor, User
 from models.author_stats import drifted, recompute, take_stale
 from models.dialect import Fault, fault_of
@@ -21,7 +22,7 @@ from models.natural_key import TakenError
 from models.post_changes import PostValues, create_post, delete_post, update_post
 from models.user_changes import create_user, delete_user
 from tests.conftest import every_database
-from tests.factories import NOON, SITE, post, posts_of, store, user
+from tests.factories import NOON, SITE, post, posts_of, store, user, writer_for
 from tests.models.figures import expected
 from tests.models.test_author_stats import read, refresh, until_somebody_waits
 
@@ -173,7 +174,7 @@ async def test_an_edit_and_an_import_of_one_post_wait_for_one_another(
         await update_post(session, number, {"author_external_id": "y", "tags": ["new"]})
 
     async def load(session: AsyncSession) -> None:
-        await write_posts(session, SITE, [post("a", "z", score=7), post("b", "x")])
+        await write_posts(writer_for(database), session, SITE, [post("a", "z", score=7), post("b", "x")])
 
     first, second = (edit, load) if edit_first else (load, edit)
 
@@ -222,7 +223,8 @@ async def test_statistics_are_exact_after_imports_edits_and_refreshes_at_once(re
             post(n, dice.randrange(6), score=dice.randrange(9), tags=(f"t{dice.randrange(3)}",))
             for n in dice.sample(range(40), 10)
         ]
-        await again(database, lambda session: write_or_bisect(session, SITE, batch, write_posts))
+        write = partial(write_posts, writer_for(database))
+        await again(database, lambda session: write_or_bisect(session, SITE, batch, write))
 
     async def edit(dice: random.Random) -> None:
         values: PostValues = {

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import func, select
 
 from jobs.errors import BatchConflictError
-from jobs.writers.add_all import write_posts
 from jobs.writers.bisection import write_or_bisect
+from jobs.writers.posts import write_posts
 from models import AuthorStats, Post, StaleAuthor, User
 from models.author_stats import drifted
 from models.natural_key import TakenError
 from models.user import user_by_key
 from models.user_changes import create_user, delete_user, update_user
 from tests.conftest import every_database
-from tests.factories import NOON, SITE, post, posts_of, store, user
+from tests.factories import NOON, SITE, post, posts_of, store, user, writer_for
 from tests.models.test_author_stats import read, refresh, until_somebody_waits
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ async def test_an_import_whose_author_is_deleted_meanwhile_is_tried_again_and_re
 
     async def load() -> None:
         async with database.writing.begin() as session:
-            written, refused = await write_or_bisect(session, SITE, [post("a", "1")], write_posts)
+            write = partial(write_posts, writer_for(database))
+            written, refused = await write_or_bisect(session, SITE, [post("a", "1")], write)
             assert (written.inserted, refused) == (1, [])
 
     async with database.writing.begin() as deleting:

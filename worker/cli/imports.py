@@ -74,6 +74,7 @@ def import_(  # noqa: PLR0913 - the contract's options
     are kept as rejects. Importing again is safe.
     """
     settings = start()
+    choose_writer(writer, settings.dialect)
     request = request_for(paths, site, entity, format_, writer, split=split)
     document = run_async(_import(settings, request, wait=wait, with_worker=with_worker))
     if as_json:
@@ -101,7 +102,6 @@ def request_for(
     several = len(paths) > 1 or Path(absolute[0]).is_dir()
     if several and entity != "auto":
         raise click.UsageError("--entity is for a single file; a folder's files are known by their names")
-    choose_writer(writer)
     layouts = layouts_of(absolute, format_, None if entity == "auto" else entity)
     try:
         if several or split:

@@ -1,0 +1,132 @@
+"""How posts get into their table, with their tags and the marks of their authors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs.writers.differences import KEY, Differences, layers
+from jobs.writers.written import Written
+from models.author_stats import mark_stale
+from models.dialect import reserve_ids
+from models.natural_key import lock_rows, stored_rows
+from models.post import Post, post_ids
+from models.tag import ensure_tags, linked_tags, store_links
+from models.user import user_ids
+from models.words import word_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from jobs.sources.record import PostRecord
+    from jobs.writers.differences import Values
+    from jobs.writers.writer import Writer
+
+COLUMNS = (
+    "author_id",
+    "author_external_id",
+    "author_name",
+    "parent_id",
+    "parent_external_id",
+    "kind",
+    "title",
+    "content",
+    "score",
+    "word_count",
+    "created_at",
+)
+NO_TAGS: frozenset[int] = frozenset()
+
+
+async def write_posts(
+    writer: Writer, session: AsyncSession, site: str, records: Sequence[PostRecord]
+) -> Written:
+    """Insert new posts, update changed ones, link tags, and mark every author whose figures change.
+
+    Authors and parents that come later stay unlinked; the import links them when it ends. Locks are taken
+    in the order of tags, posts and marks.
+    """
+    tags = await ensure_tags(session, {name for record in records for name in record.tags})
+    written = Written()
+    stale: set[int | None] = set()
+    for layer in layers(records):
+        written += await _write(writer, session, site, layer, tags, stale)
+    await mark_stale(session, {author for author in stale if author is not None})
+    return written
+
+
+async def _write(
+    writer: Writer,
+    session: AsyncSession,
+    site: str,
+    records: Sequence[PostRecord],
+    tags: Mapping[str, int],
+    stale: set[int | None],
+) -> Written:
+    """Write posts of distinct external ids, and add the authors whose figures change to `stale`."""
+    stored = await stored_rows(session, Post, site, [record.external_id for record in records], COLUMNS)
+    known = {key: row_id for key, (row_id, _) in stored.items()}
+    free = await _free_ids(session, records, known)
+    links = await linked_tags(session, known.values())
+    values_of = await _resolved(session, site, records, {**known, **free})
+    found = Differences(stored)
+    tagged = {}
+    for record in records:
+        key, wanted, values = record.external_id, {tags[name] for name in record.tags}, values_of(record)
+        if found.put(key, values, changed=links.get(known.get(key, 0), NO_TAGS) != wanted):
+            tagged[key] = wanted
+            stale.add(values[0])
+    changed = [known[key] for key in tagged if key in known]
+    stale.update(author for _, author in await lock_rows(session, Post, changed, "author_id"))
+    ids = known | await _put(writer, session, site, found, free)
+    await store_links(session, links, {ids[key]: wanted for key, wanted in tagged.items()})
+    return found.written
+
+
+async def _free_ids(
+    session: AsyncSession, records: Sequence[PostRecord], known: Collection[str]
+) -> dict[str, int | None]:
+    """Take primary keys for the records that have no row yet."""
+    new = [record.external_id for record in records if record.external_id not in known]
+    return dict(zip(new, await reserve_ids(session, Post.__table__, len(new)), strict=True))
+
+
+async def _resolved(
+    session: AsyncSession, site: str, records: Sequence[PostRecord], ids: Mapping[str, int | None]
+) -> Callable[[PostRecord], Values]:
+    """Look up the authors and parents of records; give what makes a record the values of COLUMNS."""
+    authors = await user_ids(session, site, {r.author_external_id for r in records if r.author_external_id})
+    elsewhere = {r.parent_external_id for r in records if r.parent_external_id} - ids.keys()
+    parents = {**ids, **await post_ids(session, site, elsewhere)}
+
+    def values_of(r: PostRecord) -> Values:
+        return (
+            authors.get(r.author_external_id or ""),
+            r.author_external_id,
+            r.author_name,
+            parents.get(r.parent_external_id or ""),
+            r.parent_external_id,
+            r.kind,
+            r.title,
+            r.content,
+            r.score,
+            word_count(r.content),
+            r.created_at,
+        )
+
+    return values_of
+
+
+async def _put(
+    writer: Writer, session: AsyncSession, site: str, found: Differences, free: Mapping[str, int | None]
+) -> dict[str, int]:
+    """Write what is new and what has changed; give the primary keys of the new rows."""
+    inserted: dict[str, int] = {}
+    if found.new:
+        rows = found.new_rows(site, [free[key] for key in found.new])
+        keys = await writer.insert(session, Post, KEY + COLUMNS, rows)
+        inserted = dict(zip(found.new, keys, strict=True))
+    if found.changed:
+        await writer.update(session, Post, ("id", *COLUMNS), found.changed_rows())
+    return inserted

@@ -1,0 +1,45 @@
+"""How users get into their table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs.writers.differences import KEY, Differences, layers
+from jobs.writers.written import Written
+from models.dialect import reserve_ids
+from models.natural_key import lock_rows, stored_rows
+from models.user import User
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from jobs.sources.record import UserRecord
+    from jobs.writers.writer import Writer
+
+COLUMNS = ("name", "email", "reputation", "created_at")
+
+
+async def write_users(
+    writer: Writer, session: AsyncSession, site: str, records: Sequence[UserRecord]
+) -> Written:
+    """Insert new users, update changed ones, leave the others alone."""
+    written = Written()
+    for layer in layers(records):
+        written += await _write(writer, session, site, layer)
+    return written
+
+
+async def _write(writer: Writer, session: AsyncSession, site: str, records: Sequence[UserRecord]) -> Written:
+    keys = [record.external_id for record in records]
+    found = Differences(await stored_rows(session, User, site, keys, COLUMNS))
+    for r in records:
+        found.put(r.external_id, (r.name, r.email, r.reputation, r.created_at))
+    if found.new:
+        ids = await reserve_ids(session, User.__table__, len(found.new))
+        await writer.insert(session, User, KEY + COLUMNS, found.new_rows(site, ids))
+    if found.changed:
+        await lock_rows(session, User, found.changed)
+        await writer.update(session, User, ("id", *COLUMNS), found.changed_rows())
+    return found.written

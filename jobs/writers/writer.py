@@ -1,0 +1,35 @@
+"""What writers differ in: how new rows get into a table, and how changed ones do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from models.post import Post
+    from models.user import User
+
+    Model = type[User | Post]
+    Rows = Sequence[tuple[Any, ...]]
+    """Rows as the values of some columns, the primary key first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Puts rows into tables, in the session's transaction, and leaves nothing else behind.
+
+    `insert` and `update` take `(session, model, columns, rows)`. To `insert`, a row's primary key may be
+    None; it gives the keys that the rows have got, in their order. `update` raises BatchConflictError if one
+    of the rows is gone.
+    """
+
+    name: str
+    records_per_batch: int
+    insert: Callable[[AsyncSession, Model, Sequence[str], Rows], Awaitable[Sequence[int]]]
+    update: Callable[[AsyncSession, Model, Sequence[str], Rows], Awaitable[None]]
+    only_on: str | None = None
+    """The database that it needs; None means any."""

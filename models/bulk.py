@@ -1,0 +1,73 @@
+"""Many rows in one statement, by what each database is fastest at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asyncpg import InterfaceError, PostgresError
+from sqlalchemy import String, Text, column, func, insert, literal, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
+
+from models.dialect import dialect_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Table
+    from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.types import TypeEngine
+
+
+async def insert_rows(
+    session: AsyncSession, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows, each the values of `columns`: by COPY on PostgreSQL, else by one INSERT of many.
+
+    Raises:
+        DBAPIError: the database refused one, and with it all.
+
+    """
+    if rows and dialect_of(session) == "postgresql":
+        await _copy(session, table, columns, rows)
+    elif rows:
+        await session.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
+
+
+async def _copy(
+    session: AsyncSession, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Send rows by binary COPY in the session's transaction.
+
+    The session is asked for its connection first: it begins a transaction or a savepoint no earlier, and a
+    COPY before it would commit by itself.
+    """
+    connection = await session.connection()
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        await driver.copy_records_to_table(table.name, columns=columns, records=rows)
+    except (PostgresError, InterfaceError) as error:
+        raise DBAPIError(f"COPY {table.name}", None, error) from error
+
+
+async def update_rows(
+    session: AsyncSession, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> int:
+    """Set columns of rows on PostgreSQL; the first of `columns` is the key `id`. Count the rows that exist.
+
+    The new values travel as one array a column, so that a batch of any size is the same statement.
+    """
+    given_columns = [column(name, _without_length(table.c[name].type)) for name in columns]
+    arrays = (
+        literal(list(values), ARRAY(one.type))
+        for one, values in zip(given_columns, zip(*rows, strict=True), strict=True)
+    )
+    given = func.unnest(*arrays).table_valued(*given_columns).render_derived(name="given")
+    new = {name: given.c[name] for name in columns if name != "id"}
+    done = await session.execute(update(table).where(table.c.id == given.c.id).values(new))
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def _without_length(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Let the column judge a text's length: a cast to its type would cut the text without a word."""
+    return Text() if isinstance(type_, String) else type_
