@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from typing import cast as cast_to
 
 from sqlalchemy import (
     BigInteger,
@@ -28,15 +29,16 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigKey, count
+from models.bulk import given_rows
 from models.clock import UtcDay, moment, now
-from models.dialect import insert_or_touch
+from models.dialect import among, dialect_of, insert_or_touch
 from models.post import Post
 from models.user import User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement, CompoundSelect
+    from sqlalchemy import ColumnElement, CompoundSelect, Table
     from sqlalchemy.ext.asyncio import AsyncSession
 
 
@@ -132,12 +134,32 @@ def authors(site: str | None) -> Select[Any]:
 
 
 async def mark_stale(session: AsyncSession, author_ids: Collection[int]) -> None:
-    """Mark authors whose posts this transaction changes, in key order against deadlocks."""
-    if author_ids:
-        statement = insert_or_touch(session, StaleAuthor.__table__, "author_id", "marked_at")
+    """Mark authors whose posts this transaction changes, in key order against deadlocks.
+
+    A mark that is there already is held, together with whoever else holds it: refreshing the author has to
+    wait for this transaction, marking the author again has not.
+    """
+    if not author_ids:
+        return
+    marks = StaleAuthor.__table__
+    there = select(marks.c.author_id).where(among(session, marks.c.author_id, author_ids))
+    there = there.order_by(marks.c.author_id).with_for_update(read=True, key_share=True)
+    missing = set(author_ids).difference(await session.scalars(there))
+    if missing:
+        await _mark(session, sorted(missing))
+
+
+async def _mark(session: AsyncSession, author_ids: Sequence[int]) -> None:
+    marks = cast_to("Table", StaleAuthor.__table__)
+    statement = insert_or_touch(session, marks, "author_id", "marked_at")
+    if dialect_of(session) == "postgresql":
+        given = given_rows(marks, ["author_id"], [(author,) for author in author_ids])
+        await session.execute(statement.from_select(["author_id", "marked_at"], select(given, now())))
+    else:
         marked_at = await moment(session)
-        marks = [{"author_id": author, "marked_at": marked_at} for author in sorted(author_ids)]
-        await session.execute(statement, marks)
+        await session.execute(
+            statement, [{"author_id": author, "marked_at": marked_at} for author in author_ids]
+        )
 
 
 async def all_fresh(session: AsyncSession) -> bool:

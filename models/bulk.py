@@ -14,7 +14,7 @@ from models.dialect import dialect_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Table
+    from sqlalchemy import Table, TableValuedAlias
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.types import TypeEngine
 
@@ -53,19 +53,24 @@ async def _copy(
 async def update_rows(
     session: AsyncSession, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> int:
-    """Set columns of rows on PostgreSQL; the first of `columns` is the key `id`. Count the rows that exist.
-
-    The new values travel as one array a column, so that a batch of any size is the same statement.
-    """
-    given_columns = [column(name, _without_length(table.c[name].type)) for name in columns]
-    arrays = (
-        literal(list(values), ARRAY(one.type))
-        for one, values in zip(given_columns, zip(*rows, strict=True), strict=True)
-    )
-    given = func.unnest(*arrays).table_valued(*given_columns).render_derived(name="given")
+    """Set columns of rows on PostgreSQL; the first of `columns` is the key `id`. Count those there."""
+    given = given_rows(table, columns, rows)
     new = {name: given.c[name] for name in columns if name != "id"}
     done = await session.execute(update(table).where(table.c.id == given.c.id).values(new))
     return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def given_rows(
+    table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> TableValuedAlias:
+    """Make rows, each the values of some columns of a table, a table of a query, on PostgreSQL.
+
+    They travel as one array a column, so that any number of them is the same statement.
+    """
+    named = [column(name, _without_length(table.c[name].type)) for name in columns]
+    values = zip(*rows, strict=True)
+    arrays = (literal(list(one), ARRAY(of.type)) for of, one in zip(named, values, strict=True))
+    return func.unnest(*arrays).table_valued(*named).render_derived(name="given")
 
 
 def _without_length(type_: TypeEngine[Any]) -> TypeEngine[Any]:

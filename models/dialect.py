@@ -89,9 +89,10 @@ async def reserve_ids(session: AsyncSession, table: FromClause, how_many: int) -
     dialect = dialect_of(session)
     if dialect == "postgresql":
         query = text(
-            "SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :how_many)"
+            "SELECT array_agg(nextval(pg_get_serial_sequence(:table, 'id')))"
+            " FROM generate_series(1, :how_many)"
         ).bindparams(table=cast("Table", table).name, how_many=how_many)
-        return (await session.scalars(query)).all()
+        return await session.scalar(query) or []
     if dialect == "sqlite":
         highest = await session.scalar(select(func.coalesce(func.max(table.c.id), 0))) or 0
         return range(highest + 1, highest + 1 + how_many)

@@ -51,7 +51,7 @@ async def stored_rows(
     chosen = (c[name] for name in ("external_id", "id", *columns))
     query = select(*chosen).where(c.site == site, among(session, c.external_id, external_ids))
     rows = await session.execute(query)
-    return {key: (row_id, tuple(values)) for key, row_id, *values in rows}
+    return {row[0]: (row[1], row[2:]) for row in rows.all()}
 
 
 async def lock_rows(

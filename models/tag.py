@@ -13,6 +13,7 @@ from models.dialect import among, dialect_of, insert_missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -89,10 +90,10 @@ async def unlink_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -
 
 
 async def store_links(
-    session: AsyncSession, before: Mapping[int, set[int]], after: Mapping[int, set[int]]
+    session: AsyncSession, before: Mapping[int, AbstractSet[int]], after: Mapping[int, AbstractSet[int]]
 ) -> None:
     """Make the tags of the posts in `after` what that says: differences are removed and added, set-wise."""
-    nothing: set[int] = set()
+    nothing: AbstractSet[int] = set()
     added = [(post, tag) for post, tags in after.items() for tag in tags - before.get(post, nothing)]
     gone = [(post, tag) for post, tags in after.items() for tag in before.get(post, nothing) - tags]
     await unlink_tags(session, gone)

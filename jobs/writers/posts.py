@@ -16,6 +16,7 @@ from models.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,7 +37,7 @@ COLUMNS = (
     "word_count",
     "created_at",
 )
-NO_TAGS: frozenset[int] = frozenset()
+NO_TAGS: AbstractSet[int] = frozenset()
 
 
 async def write_posts(
@@ -73,7 +74,8 @@ async def _write(
     found = Differences(stored)
     tagged = {}
     for record in records:
-        key, wanted, values = record.external_id, {tags[name] for name in record.tags}, values_of(record)
+        key, values = record.external_id, values_of(record)
+        wanted = {tags[name] for name in record.tags} if record.tags else NO_TAGS
         if found.put(key, values, changed=links.get(known.get(key, 0), NO_TAGS) != wanted):
             tagged[key] = wanted
             stale.add(values[0])
