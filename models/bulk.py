@@ -60,9 +60,7 @@ async def update_rows(
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
-def given_rows(
-    table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> TableValuedAlias:
+def given_rows(table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> TableValuedAlias:
     """Make rows, each the values of some columns of a table, a table of a query, on PostgreSQL.
 
     They travel as one array a column, so that any number of them is the same statement.

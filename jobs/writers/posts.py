@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs.writers.differences import KEY, Differences, layers
@@ -15,7 +16,7 @@ from models.user import user_ids
 from models.words import word_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -70,15 +71,17 @@ async def _write(
     known = {key: row_id for key, (row_id, _) in stored.items()}
     free = await _free_ids(session, records, known)
     links = await linked_tags(session, known.values())
-    values_of = await _resolved(session, site, records, {**known, **free})
+    refer = await _References.of(session, site, records, known)
     found = Differences(stored)
     tagged = {}
     for record in records:
-        key, values = record.external_id, values_of(record)
+        key, values = record.external_id, refer.values_of(record)
         wanted = {tags[name] for name in record.tags} if record.tags else NO_TAGS
         if found.put(key, values, changed=links.get(known.get(key, 0), NO_TAGS) != wanted):
             tagged[key] = wanted
             stale.add(values[0])
+        if key in free:  # rows are inserted in this order, so only later ones can refer to it
+            refer.parents[key] = free[key]
     changed = [known[key] for key in tagged if key in known]
     stale.update(author for _, author in await lock_rows(session, Post, changed, "author_id"))
     ids = known | await _put(writer, session, site, found, free)
@@ -94,20 +97,31 @@ async def _free_ids(
     return dict(zip(new, await reserve_ids(session, Post.__table__, len(new)), strict=True))
 
 
-async def _resolved(
-    session: AsyncSession, site: str, records: Sequence[PostRecord], ids: Mapping[str, int | None]
-) -> Callable[[PostRecord], Values]:
-    """Look up the authors and parents of records; give what makes a record the values of COLUMNS."""
-    authors = await user_ids(session, site, {r.author_external_id for r in records if r.author_external_id})
-    elsewhere = {r.parent_external_id for r in records if r.parent_external_id} - ids.keys()
-    parents = {**ids, **await post_ids(session, site, elsewhere)}
+@dataclass(slots=True)
+class _References:
+    """The primary keys of the users and posts that posts refer to, by their external ids."""
 
-    def values_of(r: PostRecord) -> Values:
+    authors: Mapping[str, int]
+    parents: dict[str, int | None]
+
+    @classmethod
+    async def of(
+        cls, session: AsyncSession, site: str, records: Sequence[PostRecord], known: Mapping[str, int]
+    ) -> _References:
+        """Look up those that exist; the posts that are `known` need not be looked up."""
+        authors = {r.author_external_id for r in records if r.author_external_id}
+        parents = {r.parent_external_id for r in records if r.parent_external_id} - known.keys()
+        return cls(
+            await user_ids(session, site, authors), {**known, **await post_ids(session, site, parents)}
+        )
+
+    def values_of(self, r: PostRecord) -> Values:
+        """Give the values of COLUMNS for a record."""
         return (
-            authors.get(r.author_external_id or ""),
+            self.authors.get(r.author_external_id or ""),
             r.author_external_id,
             r.author_name,
-            parents.get(r.parent_external_id or ""),
+            self.parents.get(r.parent_external_id or ""),
             r.parent_external_id,
             r.kind,
             r.title,
@@ -116,8 +130,6 @@ async def _resolved(
             word_count(r.content),
             r.created_at,
         )
-
-    return values_of
 
 
 async def _put(
