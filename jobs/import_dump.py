@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.loading import layouts_of, load
 from jobs.requests import ImportPosts, ImportTags, ImportUsers, RefreshAuthorStats
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 PART_OF = {"users": ImportUsers, "tags": ImportTags, "posts": ImportPosts}
 
 
-async def import_dump(context: JobContext, request: ImportDump) -> None:
+async def import_dump(context: JobContext, request: ImportDump) -> dict[str, Any] | None:
     """Load several files or whole folders: users first, then tags, then posts; or each by its own run."""
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
     layouts = await asyncio.to_thread(layouts_of, request.urls, request.format)
     if request.split:
         context.split([_part(request, layout) for layout in layouts], then=RefreshAuthorStats())
-    else:
-        await load(context, layouts, request.site, writer)
+        return None
+    return await load(context, layouts, request.site, writer)
 
 
 def _part(request: ImportDump, layout: Layout) -> Request:

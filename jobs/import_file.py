@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.loading import layouts_of, load
 from jobs.requests import ImportPosts, ImportTags, ImportUsers
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 ENTITY_OF: dict[type, Entity] = {ImportUsers: "users", ImportPosts: "posts", ImportTags: "tags"}
 
 
-async def import_file(context: JobContext, request: ImportUsers | ImportPosts | ImportTags) -> None:
+async def import_file(context: JobContext, request: ImportUsers | ImportPosts | ImportTags) -> dict[str, Any]:
     """Load one file of users, posts or tags."""
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
     entity = ENTITY_OF[type(request)]
     layouts = await asyncio.to_thread(layouts_of, (request.url,), request.format, entity)
-    await load(context, layouts, request.site, writer)
+    return await load(context, layouts, request.site, writer)

@@ -70,8 +70,10 @@ def layouts_of(urls: Sequence[str], format_: FormatChoice, entity: Entity | None
     return sorted(found, key=lambda layout: order.index(layout.entity))
 
 
-async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer: Writer) -> None:
+async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer: Writer) -> dict[str, Any]:
     """Load files one after the other from the checkpoint on, link what arrived late, refresh statistics.
+
+    Give the run's result: which writer wrote, and why.
 
     The checkpoint is the number of the file, a byte offset in it, and the files' sizes and times: a file
     that changed between two attempts has other bytes at that offset.
@@ -86,6 +88,7 @@ async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer
     await link(context, site)
     if not context.is_part:
         context.then(RefreshAuthorStats())
+    return {"writer": writer.name, "why": writer.why}
 
 
 async def link(context: JobContext, site: str) -> None:
@@ -130,8 +133,9 @@ class Loading:
         with layout.path.open("rb") as stream:
             items = read(stream, layout, start)
             size = self.context.batch_size or self.writer.records_per_batch
-            async for chunk in ahead(partial(_take, items, size)):
-                await to_its_end(despite_conflicts(partial(self._commit, number, chunk)))
+            async with ahead(partial(_take, items, size)) as chunks:
+                async for chunk in chunks:
+                    await to_its_end(despite_conflicts(partial(self._commit, number, chunk)))
         async with self.context.batch() as batch:
             self._mark_progress(batch, number + 1, 0)
 

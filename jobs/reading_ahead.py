@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -12,17 +12,27 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
-async def ahead(take: Callable[[], Sequence[Item]]) -> AsyncIterator[Sequence[Item]]:
-    """Yield what `take` gives, until that is empty; the next is taken in a thread meanwhile.
+@asynccontextmanager
+async def ahead(take: Callable[[], Sequence[Item]]) -> AsyncIterator[AsyncIterator[Sequence[Item]]]:
+    """Give what `take` gives until that is empty; the next is taken in a thread meanwhile.
 
-    At the end, whatever it is, no thread is left at work on the source. An error of `take` is raised when
-    what was read before it has been yielded.
+    An error of `take` is raised when what was taken before has been given. No thread is left at work on the
+    source when the block ends.
     """
-    taking = asyncio.ensure_future(asyncio.to_thread(take))
+    taking = _started(take)
+
+    async def taken() -> AsyncIterator[Sequence[Item]]:
+        nonlocal taking
+        while items := await taking:
+            taking = _started(take)
+            yield items
+
     try:
-        while taken := await taking:
-            taking = asyncio.ensure_future(asyncio.to_thread(take))
-            yield taken
+        yield taken()
     finally:
-        with suppress(BaseException):
-            await asyncio.shield(taking)
+        await asyncio.wait([taking])
+        taking.exception()  # looked at, so that nobody warns of it when the block has failed by itself
+
+
+def _started(take: Callable[[], Sequence[Item]]) -> asyncio.Task[Sequence[Item]]:
+    return asyncio.create_task(asyncio.to_thread(take))

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 # The larger batches of `copy` spread the round trips of a transaction over more rows; objects cost memory.
 WRITERS: tuple[Writer, ...] = (
-    Writer("copy", 5_000, copy.insert, copy.update, only_on="postgresql"),
-    Writer("add_all", 1_000, add_all.insert, add_all.update),
+    Writer("copy", "PostgreSQL has COPY", 5_000, copy.insert, copy.update, only_on="postgresql"),
+    Writer("add_all", "it is for every database", 1_000, add_all.insert, add_all.update),
 )
 
 # How the records of each entity are written: `(writer, session, site, records) -> Written`. It may be called

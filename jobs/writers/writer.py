@@ -28,6 +28,8 @@ class Writer:
     """
 
     name: str
+    why: str
+    """Why `auto` takes it, in words, for the run's result."""
     records_per_batch: int
     insert: Callable[[AsyncSession, Model, Sequence[str], Rows], Awaitable[Sequence[int]]]
     update: Callable[[AsyncSession, Model, Sequence[str], Rows], Awaitable[None]]

@@ -254,6 +254,22 @@ async def test_a_key_that_another_import_inserted_first_is_a_conflict_not_a_reje
             await write_or_bisect(session, SITE, [user(1)], late)
 
 
+@pytest.mark.parametrize("changed", [False, True])
+async def test_copy_refuses_a_value_that_is_too_long_instead_of_cutting_it(
+    resources: Resources, *, changed: bool
+) -> None:
+    if changed:
+        await store(resources.database, user(1), user(2))
+    write = partial(write_users, writer_for(resources.database, "copy"))
+    async with resources.database.writing.begin() as session:
+        records = [user(1, name="x" * 256), user(2, name="new")]
+        written, refused = await write_or_bisect(session, SITE, records, write)
+    assert written == (Written(updated=1) if changed else Written(inserted=1))
+    assert [bad.rule for bad in refused] == ["database"]
+    async with resources.database.reading() as session:
+        assert "new" in (await session.scalars(select(User.name))).all()
+
+
 @many_writers
 async def test_an_error_that_is_not_about_rows_is_not_bisected(resources: Resources) -> None:
     calls = []

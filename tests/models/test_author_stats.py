@@ -124,6 +124,21 @@ async def test_a_mark_made_during_a_refresh_survives_it(resources: Resources) ->
 
 
 @many_writers
+async def test_two_imports_may_hold_the_mark_of_one_author_at_once(resources: Resources) -> None:
+    database = resources.database
+    await store(database, user(1), post("a", 1))
+    async with database.reading() as session:
+        author = await session.scalar(select(User.id))
+    assert author is not None
+    async with database.writing.begin() as first:
+        await mark_stale(first, [author])
+        async with database.writing.begin() as second:
+            await mark_stale(second, [author])  # does not wait for the first
+        async with database.writing.begin() as refreshing:
+            assert await take_stale(refreshing, 10) == []
+
+
+@many_writers
 async def test_a_mark_that_an_import_is_renewing_is_left_to_the_next_refresh(resources: Resources) -> None:
     database = resources.database
     await store(database, user(1), post("a", 1))

@@ -29,6 +29,8 @@ def show_receipt(document: dict[str, Any]) -> None:
     out.print(table)
     rate = document["read"] / document["seconds"] if document["seconds"] else 0
     out.print(f"{document['seconds']:.1f} s, {rate:,.0f} records/s, attempt {document['attempt']}")
+    if "writer" in (document["result"] or {}):
+        out.print("written by {writer}: {why}".format(**document["result"]), markup=False)
     for entity, counts in document["entities"].items():
         if counts["unknown_fields"]:
             out.print(f"{entity}: fields that are not kept: {counts['unknown_fields']}", markup=False)

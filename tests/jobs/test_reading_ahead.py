@@ -1,0 +1,60 @@
+"""The next chunk is read while the last one is written, and nothing is lost or left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobs.reading_ahead import ahead
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+async def test_the_next_chunk_is_taken_while_one_is_held() -> None:
+    second = threading.Event()
+    chunks = iter([[1], [2], []])
+
+    def take() -> Sequence[int]:
+        chunk = next(chunks)
+        if chunk == [2]:
+            second.set()
+        return chunk
+
+    async with ahead(take) as taken:
+        assert await anext(taken) == [1]
+        assert await asyncio.to_thread(second.wait, 30)
+        assert [chunk async for chunk in taken] == [[2]]
+
+
+async def test_an_error_comes_after_what_was_read_before_it() -> None:
+    chunks = [[1]]
+    async with ahead(lambda: [chunks.pop()[0]]) as taken:
+        assert await anext(taken) == [1]
+        with pytest.raises(IndexError):
+            await anext(taken)
+
+
+async def test_no_thread_is_left_reading_when_the_block_fails() -> None:
+    reading, ended = threading.Event(), threading.Event()
+    chunks = iter([[1], [2]])
+
+    def take() -> Sequence[int]:
+        if (chunk := next(chunks)) == [2]:
+            reading.set()
+            threading.Event().wait(0.1)
+            ended.set()
+        return chunk
+
+    async def fail() -> None:
+        async with ahead(take) as taken:
+            await anext(taken)
+            await asyncio.to_thread(reading.wait, 30)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+    assert ended.is_set()
