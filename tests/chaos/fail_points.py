@@ -93,12 +93,16 @@ FAIL_POINTS = (
 )
 
 
-def arm(point: FailPoint, stand_still: Callable[[], Awaitable[None]]) -> None:
+def arm(
+    point: FailPoint,
+    stand_still: Callable[[], Awaitable[None]],
+    put: Callable[[Any, str, Any], None] = setattr,
+) -> None:
     """Wrap the function of a fail point in this process, so that the call that is meant stands still."""
     module, _, path = point.function.partition(":")
     *owners, name = path.split(".")
     owner = functools.reduce(getattr, owners, import_module(module))
-    setattr(owner, name, _caught(getattr(owner, name), point, stand_still))
+    put(owner, name, _caught(getattr(owner, name), point, stand_still))
 
 
 def _caught(

@@ -14,11 +14,14 @@ from models import Run, State
 from models.claim import claim
 from models.clock import now
 from models.family import cancel_runs
-from models.run import FINISHED, retry_runs
+from models.run import retry_runs
+from tests.chaos.fail_points import FAIL_POINTS
+from tests.chaos.held import hold
 from tests.conftest import every_database, many_writers
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
 from worker.dispatcher import MOST_CRASHES, dispatch
-from worker.main import working
+from worker.execution import Executor
+from worker.outcomes import Lost, Succeeded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import CommandLine
     from worker.resources import Resources
+
+COMMITTED_NOT_SEEN = next(point for point in FAIL_POINTS if point.name == "committed-not-seen")
 
 
 async def until(resources: Resources, run_id: UUID, what: Any, seconds: float = 30) -> Run:
@@ -41,22 +46,22 @@ def posts(tmp_path: Path, how_many: int) -> ImportPosts:
 
 @every_database
 async def test_a_running_import_is_cancelled_and_goes_on_from_there_when_retried(
-    resources: Resources, tmp_path: Path
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = await resources.client.enqueue(posts(tmp_path, 20_000))
-    async with working(resources):
-        await until(resources, run_id, lambda run: run.receipts)
-        async with resources.database.writing.begin() as session:
-            assert await cancel_runs(session, [run_id]) == 1
-        stopped = await until(resources, run_id, lambda run: run.state == State.CANCELLED)
-        read = stopped.receipts[0].records_read
-        assert 0 < read < 20_000
-        await asyncio.sleep(1)  # whatever it still did would show by now
-        assert (await run_of(resources, run_id)).receipts[0].records_read == read
-        async with resources.database.writing.begin() as session:
-            assert await retry_runs(session, Run.id == run_id) == 1
-        run = await until(resources, run_id, lambda run: run.state in FINISHED)
-    assert (run.state, run.receipts[0].records_read) == (State.SUCCEEDED, 20_000)
+    run_id = await resources.client.enqueue(posts(tmp_path, 6_000))
+    held = hold(COMMITTED_NOT_SEEN, monkeypatch)
+    attempt = asyncio.create_task(Executor(resources).execute(run_id))
+    await held.reached.wait()
+    async with resources.database.writing.begin() as session:
+        assert await cancel_runs(session, [run_id]) == 1
+    held.released.set()
+    assert isinstance(await attempt, Lost)
+    stopped = await run_of(resources, run_id)
+    assert (stopped.state, stopped.receipts[0].records_read) == (State.CANCELLED, 4_500)
+    async with resources.database.writing.begin() as session:
+        assert await retry_runs(session, Run.id == run_id) == 1
+    assert isinstance(await Executor(resources).execute(run_id), Succeeded)
+    assert (await run_of(resources, run_id)).receipts[0].records_read == 6_000
 
 
 async def test_a_queued_run_that_was_cancelled_never_starts(
