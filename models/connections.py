@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
 
 from models.folded import lowered
 from models.session import READ_ONLY
 
 if TYPE_CHECKING:
+    import aiosqlite
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 SQLITE_BUSY_TIMEOUT_MS = 30_000
+SQLITE_TRY_EVERY_SECONDS = 0.002
 REST_SECONDS = 1.0
 
 
@@ -43,6 +48,7 @@ def ping_after_rest(engine: AsyncEngine) -> None:
 
 def prepare_sqlite(engine: AsyncEngine) -> None:
     """Make SQLite wait for its one writer, check foreign keys and keep real transactions and savepoints."""
+    turn = asyncio.Lock()
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: Any, _record: object) -> None:
@@ -65,4 +71,40 @@ def prepare_sqlite(engine: AsyncEngine) -> None:
         if connection.info.get(READ_ONLY, False) != read_only:
             connection.exec_driver_sql(f"PRAGMA query_only={read_only:d}")
             connection.info[READ_ONLY] = read_only
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        if read_only:
+            connection.exec_driver_sql("BEGIN")
+            return
+        try:
+            connection.connection.run_async(partial(_begin_writing, turn))
+        except sqlite3.OperationalError as error:
+            raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+
+
+async def _begin_writing(turn: asyncio.Lock, driver: aiosqlite.Connection) -> None:
+    """Begin a transaction of SQLite's one writer, waiting for those of other connections to end.
+
+    SQLite's own wait sleeps for 100 ms between two tries, and so can miss each moment between two batches of
+    an import until that has ended. Writers of this process get their turns in the order in which they ask.
+
+    Raises:
+        sqlite3.OperationalError: others kept the lock for too long, or the file cannot be written.
+
+    """
+    until = time.monotonic() + SQLITE_BUSY_TIMEOUT_MS / 1_000
+    async with turn:
+        await driver.execute_fetchall("PRAGMA busy_timeout=0")
+        try:
+            while not await _has_begun(driver, is_last=time.monotonic() >= until):  # noqa: ASYNC110 - the lock may be in another process
+                await asyncio.sleep(SQLITE_TRY_EVERY_SECONDS)
+        finally:
+            await driver.execute_fetchall(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT_MS}")
+
+
+async def _has_begun(driver: aiosqlite.Connection, *, is_last: bool) -> bool:
+    try:
+        await driver.execute_fetchall("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if is_last or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # the rest says what kind of busy
+            raise
+        return False
+    return True

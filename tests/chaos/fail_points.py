@@ -57,6 +57,18 @@ class FailPoint:
     meanwhile: Meanwhile = Meanwhile.FINISHED
 
 
+BATCH_BEGUN = FailPoint("batch-begun", "jobs.loading:write_or_bisect", Moment.BEFORE, call=5)
+MID_BATCH = FailPoint(
+    "mid-batch",
+    "jobs.loading:write_or_bisect",
+    Moment.AFTER,
+    call=5,
+    meanwhile=Meanwhile.TAKEN_OVER,
+)
+COMMITTED_NOT_SEEN = FailPoint(
+    "committed-not-seen", "jobs.context:JobContext._record", Moment.COMMITTED, call=9
+)
+
 # The sample of the matrix has two batches of users, one of tags and twelve of posts; with the ends of the
 # files, call 5 of the writer and call 9 of the record are in the middle of the posts.
 FAIL_POINTS = (
@@ -68,14 +80,8 @@ FAIL_POINTS = (
     ),
     FailPoint("claimed-not-acknowledged", "worker.arq_worker:Worker._forget", Moment.BEFORE),
     FailPoint("claimed", "worker.execution:Executor.perform", Moment.BEFORE),
-    FailPoint("batch-begun", "jobs.loading:write_or_bisect", Moment.BEFORE, call=5),
-    FailPoint(
-        "mid-batch",
-        "jobs.loading:write_or_bisect",
-        Moment.AFTER,
-        call=5,
-        meanwhile=Meanwhile.TAKEN_OVER,
-    ),
+    BATCH_BEGUN,
+    MID_BATCH,
     FailPoint(
         "before-commit",
         "jobs.context:JobContext._record",
@@ -83,7 +89,7 @@ FAIL_POINTS = (
         call=9,
         meanwhile=Meanwhile.LOCKED_OUT,
     ),
-    FailPoint("committed-not-seen", "jobs.context:JobContext._record", Moment.COMMITTED, call=9),
+    COMMITTED_NOT_SEEN,
     FailPoint("before-finish", "worker.execution:Executor._finish", Moment.BEFORE),
     FailPoint("finished-not-rung", "worker.finishing:Finisher._ring", Moment.BEFORE),
     FailPoint("asked-not-rung", "jobs.client:ring", Moment.BEFORE, scene=Scene.ASK),
@@ -93,12 +99,16 @@ FAIL_POINTS = (
 )
 
 
-def arm(point: FailPoint, stand_still: Callable[[], Awaitable[None]]) -> None:
+def arm(
+    point: FailPoint,
+    stand_still: Callable[[], Awaitable[None]],
+    put: Callable[[Any, str, Any], None] = setattr,
+) -> None:
     """Wrap the function of a fail point in this process, so that the call that is meant stands still."""
     module, _, path = point.function.partition(":")
     *owners, name = path.split(".")
     owner = functools.reduce(getattr, owners, import_module(module))
-    setattr(owner, name, _caught(getattr(owner, name), point, stand_still))
+    put(owner, name, _caught(getattr(owner, name), point, stand_still))
 
 
 def _caught(

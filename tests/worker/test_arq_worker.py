@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import pytest
 from arq.connections import RedisSettings, create_pool
 from sqlalchemy import select, update
 
@@ -25,7 +23,6 @@ from worker.main import run_worker, working
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.conftest import CommandLine
     from worker.resources import Resources
 
 
@@ -126,28 +123,3 @@ async def test_the_dispatcher_leaves_running_and_later_runs_alone(resources: Res
     assert resources.redis is not None
     await resources.redis.delete(resources.settings.queue, f"arq:job:{later}")
     assert await dispatch(resources) == 0
-
-
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_stops_the_worker_and_hands_its_run_back(
-    resources: Resources, headrace: CommandLine, tmp_path: Path, stop: signal.Signals
-) -> None:
-    path = write_jsonl(tmp_path / "posts.jsonl", json_posts(40_000))
-    run_id = await resources.client.enqueue(ImportPosts(url=str(path), site=SITE))
-    process = headrace.start("worker")
-    try:
-        await committed_something(resources, run_id)
-        process.send_signal(stop)
-        assert await asyncio.to_thread(process.wait, 20) == 0
-    finally:
-        process.kill()
-        process.wait()
-    run = await run_of(resources, run_id)
-    assert (run.state, run.failures, run.worker) == (State.QUEUED, 0, None)
-    assert 0 < run.receipts[0].records_read < 40_000
-
-
-async def committed_something(resources: Resources, run_id: Any) -> None:
-    async with asyncio.timeout(30):
-        while not (await run_of(resources, run_id)).receipts:
-            await asyncio.sleep(0.02)

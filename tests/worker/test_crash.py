@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from signal import SIGKILL
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from jobs.requests import ImportDump
 from models import State
-from models.family import family
-from models.run import FINISHED
+from tests.chaos.caught import caught
+from tests.chaos.fail_points import MID_BATCH
 from tests.factories import run_of
 from worker.sample import write_sample
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from uuid import UUID
 
     from tests.conftest import CommandLine
     from worker.resources import Resources
 
-POSTS, USERS = 12_000, 2_000
+POSTS, USERS = 4_000, 400
 OWN = ("author_id", "computed_at")  # the database's own, different in each
 
 
@@ -38,52 +38,22 @@ def tables(headrace: CommandLine, site: str) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-async def until_halfway(resources: Resources, run_id: UUID) -> None:
-    async with asyncio.timeout(60):
-        while not await share_done(resources, run_id) > 0.4:
-            await asyncio.sleep(0.02)
-
-
-async def share_done(resources: Resources, run_id: UUID) -> float:
-    run = await run_of(resources, run_id)
-    return run.bytes_done / run.bytes_total if run.bytes_total else 0.0
-
-
-async def until_finished(resources: Resources, run_id: UUID) -> None:
-    async with asyncio.timeout(100):
-        while True:
-            async with resources.database.reading() as session:
-                states = [state for _, state in await family(session, [run_id])]
-            if len(states) > 1 and all(state in FINISHED for state in states):
-                return
-            await asyncio.sleep(0.1)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["postgresql", "sqlite"], indirect=True)  # test_every_database.py has all
 async def test_kill_9_in_the_middle_of_an_import_changes_nothing_in_the_end(
-    resources: Resources, headrace: CommandLine, tmp_path: Path, backend: str
+    resources: Resources, headrace: CommandLine, tmp_path: Path
 ) -> None:
-    posts = POSTS if backend == "postgresql" else POSTS // 4
-    write_sample(tmp_path / "dump", users=USERS, posts=posts, seed=7, dirty=True)
+    write_sample(tmp_path / "dump", users=USERS, posts=POSTS, seed=7, dirty=True)
     calm = headrace("import", tmp_path / "dump", "--site", "calm", "--wait", "--with-worker", "--json").json
 
     run_id = await resources.client.enqueue(ImportDump(urls=(str(tmp_path / "dump"),), site="killed"))
-    first = headrace.start("worker")
-    try:
-        await until_halfway(resources, run_id)
-    finally:
-        first.kill()
-        first.wait()
+    async with caught(MID_BATCH, headrace, "worker") as process:
+        process.send(SIGKILL)
+        await process.ended()
     killed = await run_of(resources, run_id)
     assert killed.state == State.RUNNING  # the ledger does not know yet
-    assert killed.bytes_done < killed.bytes_total
-    second = headrace.start("worker")
-    try:
-        await until_finished(resources, run_id)
-    finally:
-        second.terminate()
-        second.wait()
+    assert 0 < killed.bytes_done < killed.bytes_total
+    assert headrace("worker", "--burst").code == 0
 
     run = headrace("run", run_id, "--json").json
     assert (run["state"], run["attempt"], run["failures"]) == ("succeeded", 2, 0)

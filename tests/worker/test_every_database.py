@@ -12,7 +12,7 @@ import pytest
 
 from jobs.requests import ImportDump
 from tests.chaos.caught import caught
-from tests.chaos.fail_points import FAIL_POINTS
+from tests.chaos.fail_points import MID_BATCH
 from tests.chaos.settled import settled
 from tests.chaos.truth import Rows, differences, truth
 from tests.conftest import BACKENDS, command_line, fresh_database
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     Story = Callable[[Resources], Awaitable[None]]
 
 REAL_SITE = os.environ.get("STACKEXCHANGE_SITE", "")
-MID_BATCH = next(point for point in FAIL_POINTS if point.name == "mid-batch")
 
 
 async def told(

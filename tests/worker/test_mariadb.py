@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -19,6 +20,8 @@ from models import Run, State, Tag
 from models.claim import take_back_expired
 from models.clock import now
 from models.run import FINISHED
+from tests.chaos.fail_points import BATCH_BEGUN, COMMITTED_NOT_SEEN
+from tests.chaos.held import hold
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
 from tests.mariadb import MariaDb, cut_connections
 from worker.main import working
@@ -26,7 +29,7 @@ from worker.resources import Resources, open_resources
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from uuid import UUID
 
     from worker.embedded import Services
@@ -35,22 +38,14 @@ POSTS = 3_000
 on_mariadb = pytest.mark.parametrize("backend", ["mariadb"], indirect=True)
 
 
-async def seen(resources: Resources, run_id: UUID, what: Callable[[Run], bool]) -> Run:
-    """Look until the run is as it should be; looking may be cut off as well."""
-    async with asyncio.timeout(60):
+async def finished(resources: Resources, run_id: UUID) -> Run:
+    """Look until the run has ended; looking may be cut off as well."""
+    async with asyncio.timeout(90):
         while True:
             with suppress(DBAPIError):
-                if what(run := await run_of(resources, run_id)):
+                if (run := await run_of(resources, run_id)).state in FINISHED:
                     return run
             await asyncio.sleep(0.02)
-
-
-async def finished(resources: Resources, run_id: UUID) -> Run:
-    return await seen(resources, run_id, lambda run: run.state in FINISHED)
-
-
-async def gone_on(resources: Resources, run_id: UUID, beyond: int) -> int:
-    return (await seen(resources, run_id, lambda run: run.bytes_done > beyond)).bytes_done
 
 
 def posts(folder: Path) -> ImportPosts:
@@ -83,13 +78,15 @@ async def alone(services: Services, tmp_path: Path) -> AsyncIterator[tuple[Maria
 @pytest.mark.slow
 @pytest.mark.usefixtures("mariadb")  # which is skipped where there is none
 async def test_a_killed_server_is_waited_for_and_the_import_ends_whole(
-    alone: tuple[MariaDb, Resources], tmp_path: Path
+    alone: tuple[MariaDb, Resources], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, resources = alone
     run_id = await resources.client.enqueue(posts(tmp_path))
+    held = hold(COMMITTED_NOT_SEEN, monkeypatch)
     async with working(resources):
-        await gone_on(resources, run_id, 0)
+        await held.reached.wait()
         await asyncio.to_thread(server.kill)
+        held.released.set()
         await asyncio.to_thread(server.start)
         run = await finished(resources, run_id)
     assert (run.state, run.failures) == (State.SUCCEEDED, 0)
@@ -99,15 +96,16 @@ async def test_a_killed_server_is_waited_for_and_the_import_ends_whole(
 @pytest.mark.slow
 @on_mariadb
 async def test_an_import_may_be_cut_off_more_often_than_it_has_tries(
-    resources: Resources, mariadb: MariaDb, tmp_path: Path
+    resources: Resources, mariadb: MariaDb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = await resources.client.enqueue(posts(tmp_path))
     name = resources.database.engine.url.database or ""
+    helds = [hold(replace(BATCH_BEGUN, call=call), monkeypatch) for call in range(2, 12, 2)]
     async with working(resources), mariadb.connect() as cursor:
-        done = 0
-        for _ in range(4):
-            done = await gone_on(resources, run_id, done)
+        for held in helds:  # each attempt commits a batch and is cut off in the next
+            await held.reached.wait()
             await cut_connections(cursor, name)
+            held.released.set()
         run = await finished(resources, run_id)
     assert (run.state, run.failures) == (State.SUCCEEDED, 0)
     assert run.receipts[0].inserted == run.receipts[0].records_read == POSTS

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs.requests import ImportPosts, RefreshAuthorStats
 from models import Run, State
 from models.run import FINISHED
+from tests.chaos.fail_points import BATCH_BEGUN, COMMITTED_NOT_SEEN
+from tests.chaos.held import hold
 from tests.factories import SITE, json_posts, run_of, write_jsonl
 from worker.embedded import embedded_services
 from worker.main import working
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 pytestmark = pytest.mark.slow
+POSTS = 3_000
 DURABLE = {"fsync": "off"}  # a killed server, unlike a killed machine, loses nothing by it
 
 
@@ -47,46 +51,35 @@ def server(resources: Resources, pid_file: str) -> psutil.Process:
     return psutil.Process(int(text.split("\n")[0]))
 
 
-async def finished(resources: Resources, run_id: UUID, seconds: float = 40) -> Run:
+async def finished(resources: Resources, run_id: UUID, seconds: float = 90) -> Run:
     async with asyncio.timeout(seconds):
-        while (run := await run_of(resources, run_id)).state not in FINISHED:
+        while True:
+            with suppress(SQLAlchemyError):  # our own connections may have been cut as well
+                if (run := await run_of(resources, run_id)).state in FINISHED:
+                    return run
             await asyncio.sleep(0.1)
-    return run
 
 
-async def begun(resources: Resources, run_id: UUID) -> None:
-    async with asyncio.timeout(20):
-        while not (await run_of(resources, run_id)).receipts:
-            await asyncio.sleep(0.02)
-
-
-async def gone_on(resources: Resources, run_id: UUID, before: int) -> None:
-    async with asyncio.timeout(20):
-        done = before
-        while done == before:
-            await asyncio.sleep(0.02)
-            with suppress(SQLAlchemyError):  # our own connections were cut as well
-                done = (await run_of(resources, run_id)).bytes_done
-
-
-def posts(tmp_path: Path, how_many: int) -> ImportPosts:
-    return ImportPosts(url=str(write_jsonl(tmp_path / "posts.jsonl", json_posts(how_many))), site=SITE)
+def posts(tmp_path: Path) -> ImportPosts:
+    return ImportPosts(url=str(write_jsonl(tmp_path / "posts.jsonl", json_posts(POSTS))), site=SITE)
 
 
 async def test_a_killed_redis_is_waited_for_and_no_run_is_failed_or_done_twice(
-    alone: Resources, tmp_path: Path
+    alone: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = await alone.client.enqueue(posts(tmp_path, 6_000))
+    run_id = await alone.client.enqueue(posts(tmp_path))
+    held = hold(COMMITTED_NOT_SEEN, monkeypatch)
     async with working(alone):
-        await begun(alone, run_id)
+        await held.reached.wait()
         server(alone, "redis.pid").kill()
         # Asking goes on without Redis: the run waits in the database.
         waiting = await alone.client.enqueue(RefreshAuthorStats())
+        held.released.set()
         async with embedded_services(alone.settings.home, postgres=False, redis=True):
             run = await finished(alone, run_id)
             assert (await finished(alone, waiting)).state == State.SUCCEEDED
     assert (run.state, run.failures, run.attempt) == (State.SUCCEEDED, 0, 1)
-    assert run.receipts[0].inserted == 6_000
+    assert run.receipts[0].inserted == POSTS
 
 
 async def test_a_redis_that_hangs_is_one_that_is_away(alone: Resources) -> None:
@@ -110,30 +103,32 @@ async def test_a_flushed_redis_loses_none_of_many_queued_runs(alone: Resources) 
 
 
 async def test_an_import_may_be_cut_off_more_often_than_it_has_tries(
-    alone: Resources, tmp_path: Path
+    alone: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = await alone.client.enqueue(posts(tmp_path, 6_000))
+    run_id = await alone.client.enqueue(posts(tmp_path))
     cut = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+    helds = [hold(replace(BATCH_BEGUN, call=call), monkeypatch) for call in range(2, 16, 2)]
     async with working(alone):
-        await begun(alone, run_id)
-        for _ in range(7):
-            before = (await run_of(alone, run_id)).bytes_done
+        for held in helds:  # each attempt commits a batch and is cut off in the next
+            await held.reached.wait()
             async with alone.database.writing.begin() as session:
                 await session.execute(cut)
-            await gone_on(alone, run_id, before)
+            held.released.set()
         run = await finished(alone, run_id)
     assert (run.state, run.failures) == (State.SUCCEEDED, 0)
-    assert run.receipts[0].inserted == run.receipts[0].records_read == 6_000
+    assert run.receipts[0].inserted == run.receipts[0].records_read == POSTS
 
 
 async def test_a_killed_postgresql_is_waited_for_and_the_import_ends_whole(
-    alone: Resources, tmp_path: Path
+    alone: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = await alone.client.enqueue(posts(tmp_path, 6_000))
+    run_id = await alone.client.enqueue(posts(tmp_path))
+    held = hold(COMMITTED_NOT_SEEN, monkeypatch)
     async with working(alone):
-        await begun(alone, run_id)
+        await held.reached.wait()
         server(alone, "postgres/postmaster.pid").kill()
+        held.released.set()
         async with embedded_services(alone.settings.home, postgres=True, redis=False, options=DURABLE):
             run = await finished(alone, run_id)
     assert run.state == State.SUCCEEDED
-    assert run.receipts[0].inserted == run.receipts[0].records_read == 6_000
+    assert run.receipts[0].inserted == run.receipts[0].records_read == POSTS

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import OperationalError
 
-from models import Post, Tag
+from models import Post, Tag, connections
 from models.tag import add_tags
 from worker.sample import write_sample
 
@@ -55,3 +56,32 @@ async def test_a_reader_goes_on_beside_a_writer_and_a_second_writer_waits(resour
 async def _add(resources: Resources) -> None:
     async with resources.database.writing.begin() as session:
         await add_tags(session, {"second"})
+
+
+async def test_a_writer_that_waits_is_next_however_soon_the_other_wants_to_write_again(
+    resources: Resources,
+) -> None:
+    written: list[str] = []
+
+    async def write(name: str, times: int) -> None:
+        for _ in range(times):
+            async with resources.database.writing.begin() as session:
+                await add_tags(session, {name})
+                written.append(name)
+
+    await asyncio.gather(write("busy", 1), write("other", 1))  # now both have their connections
+    written.clear()
+    await asyncio.gather(write("busy", 5), write("other", 2))
+    assert written == ["busy", "other", "busy", "other", "busy", "busy", "busy"]
+
+
+async def test_a_writer_gives_up_when_the_time_to_wait_is_over(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with resources.database.writing.begin() as session:
+        await add_tags(session, {"first"})
+        monkeypatch.setattr(connections, "SQLITE_BUSY_TIMEOUT_MS", 20)
+        with pytest.raises(OperationalError, match="database is locked"):
+            await _add(resources)
+    monkeypatch.undo()
+    await _add(resources)

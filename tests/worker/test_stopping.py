@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from typing import TYPE_CHECKING, Any
+from signal import SIGINT, SIGTERM, Signals
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import update
@@ -14,11 +14,15 @@ from models import Run, State
 from models.claim import claim
 from models.clock import now
 from models.family import cancel_runs
-from models.run import FINISHED, retry_runs
+from models.run import retry_runs
+from tests.chaos.caught import caught
+from tests.chaos.fail_points import COMMITTED_NOT_SEEN
+from tests.chaos.held import hold
 from tests.conftest import every_database, many_writers
 from tests.factories import SITE, json_posts, run_of, running, write_jsonl
 from worker.dispatcher import MOST_CRASHES, dispatch
-from worker.main import working
+from worker.execution import Executor
+from worker.outcomes import Lost, Succeeded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,35 +32,28 @@ if TYPE_CHECKING:
     from worker.resources import Resources
 
 
-async def until(resources: Resources, run_id: UUID, what: Any, seconds: float = 30) -> Run:
-    async with asyncio.timeout(seconds):
-        while not what(run := await run_of(resources, run_id)):
-            await asyncio.sleep(0.02)
-    return run
-
-
 def posts(tmp_path: Path, how_many: int) -> ImportPosts:
     return ImportPosts(url=str(write_jsonl(tmp_path / "posts.jsonl", json_posts(how_many))), site=SITE)
 
 
 @every_database
 async def test_a_running_import_is_cancelled_and_goes_on_from_there_when_retried(
-    resources: Resources, tmp_path: Path
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_id = await resources.client.enqueue(posts(tmp_path, 20_000))
-    async with working(resources):
-        await until(resources, run_id, lambda run: run.receipts)
-        async with resources.database.writing.begin() as session:
-            assert await cancel_runs(session, [run_id]) == 1
-        stopped = await until(resources, run_id, lambda run: run.state == State.CANCELLED)
-        read = stopped.receipts[0].records_read
-        assert 0 < read < 20_000
-        await asyncio.sleep(1)  # whatever it still did would show by now
-        assert (await run_of(resources, run_id)).receipts[0].records_read == read
-        async with resources.database.writing.begin() as session:
-            assert await retry_runs(session, Run.id == run_id) == 1
-        run = await until(resources, run_id, lambda run: run.state in FINISHED)
-    assert (run.state, run.receipts[0].records_read) == (State.SUCCEEDED, 20_000)
+    run_id = await resources.client.enqueue(posts(tmp_path, 6_000))
+    held = hold(COMMITTED_NOT_SEEN, monkeypatch)
+    attempt = asyncio.create_task(Executor(resources).execute(run_id))
+    await held.reached.wait()
+    async with resources.database.writing.begin() as session:
+        assert await cancel_runs(session, [run_id]) == 1
+    held.released.set()
+    assert isinstance(await attempt, Lost)
+    stopped = await run_of(resources, run_id)
+    assert (stopped.state, stopped.receipts[0].records_read) == (State.CANCELLED, 4_500)
+    async with resources.database.writing.begin() as session:
+        assert await retry_runs(session, Run.id == run_id) == 1
+    assert isinstance(await Executor(resources).execute(run_id), Succeeded)
+    assert (await run_of(resources, run_id)).receipts[0].records_read == 6_000
 
 
 async def test_a_queued_run_that_was_cancelled_never_starts(
@@ -127,20 +124,17 @@ async def again(resources: Resources, run_id: UUID) -> Run:
     return await run_of(resources, run_id)
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+# The second of two is another one: of two alike the system may deliver one.
+@pytest.mark.parametrize("signals", [(SIGTERM,), (SIGINT,), (SIGTERM, SIGINT)])
 async def test_sigterm_hands_a_long_import_back_and_ends_soon(
-    resources: Resources, headrace: CommandLine, tmp_path: Path, signals: int
+    resources: Resources, headrace: CommandLine, tmp_path: Path, signals: tuple[Signals, ...]
 ) -> None:
-    run_id = await resources.client.enqueue(posts(tmp_path, 40_000))
-    process = headrace.start("worker")
-    try:
-        await until(resources, run_id, lambda run: run.receipts)
-        for _ in range(signals):
-            process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(process.wait, 15) == 0
-    finally:
-        process.kill()
-        process.wait()
+    run_id = await resources.client.enqueue(posts(tmp_path, 6_000))
+    async with caught(COMMITTED_NOT_SEEN, headrace, "worker") as process:
+        for number in signals:
+            process.send(number)
+        process.release()
+        assert await process.ended() == 0
     run = await run_of(resources, run_id)
     assert (run.state, run.failures, run.crashes, run.worker) == (State.QUEUED, 0, 0, None)
-    assert 0 < run.receipts[0].records_read < 40_000
+    assert run.receipts[0].records_read == 4_500
