@@ -20,11 +20,10 @@ from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized, pass_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import BinaryIO
 
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.record import Entity
-    from jobs.sources.window import Frame, Parsed
+    from jobs.sources.window import Frame, Parsed, Stream
 
 LINES_LOOKED_AT = 100
 LINE_END = re.compile(rb"\n")
@@ -45,7 +44,7 @@ def look(seen: Glimpse, asked: Entity | None) -> Layout:
             seen.path, f"holds {problem} in its first lines", "name its format with --format"
         )
     entity = asked or entity_of(seen, next(filter(None, map(_names, texts)), ()))
-    return Layout(seen.path, "jsonl", entity, seen.text_start, seen.size)
+    return Layout(seen.path, "jsonl", entity, seen.text_start, seen.size, compression=seen.compression)
 
 
 def _names(line: str) -> tuple[str, ...]:
@@ -72,7 +71,7 @@ def frames(window: Window, _layout: Layout | None = None) -> Iterator[Frame | Ba
             yield frame
 
 
-def cuts(stream: BinaryIO, _layout: Layout, wanted: Iterable[int]) -> Iterator[int]:
+def cuts(stream: Stream, _layout: Layout, wanted: Iterable[int]) -> Iterator[int]:
     """Yield, for each wanted offset, the next at which a line begins."""
     for offset in wanted:
         window = Window(stream, offset - 1)

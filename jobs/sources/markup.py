@@ -12,11 +12,10 @@ from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized, pass_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import BinaryIO
 
     from jobs.sources.layout import Layout
     from jobs.sources.record import BadRecord
-    from jobs.sources.window import Frame
+    from jobs.sources.window import Frame, Stream
 
 # Comments are looked for only so far, lest many unclosed ones make reading quadratic.
 MAX_COMMENT_BYTES = 4 * 1024
@@ -83,7 +82,7 @@ def _may_go_on(window: Window, following: re.Match[bytes] | None) -> bool:
     return following is None and window.unread <= MAX_RECORD_BYTES
 
 
-def cuts(stream: BinaryIO, layout: Layout, wanted: Iterable[int]) -> Iterator[int]:
+def cuts(stream: Stream, layout: Layout, wanted: Iterable[int]) -> Iterator[int]:
     """Yield, for each wanted offset, the next at which a row begins for sure: no comment may hold it."""
     for offset in wanted:
         window = Window(stream, offset)
@@ -94,7 +93,7 @@ def cuts(stream: BinaryIO, layout: Layout, wanted: Iterable[int]) -> Iterator[in
         yield window.offset
 
 
-def _comment_before(stream: BinaryIO, offset: int, layout: Layout) -> int | None:
+def _comment_before(stream: Stream, offset: int, layout: Layout) -> int | None:
     """Give where the last comment begins that may reach to `offset`."""
     begin = max(layout.start, offset - COMMENT_REACH_BYTES + 1)
     stream.seek(begin)

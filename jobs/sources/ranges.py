@@ -15,11 +15,14 @@ def boundaries(layout: Layout, parts: int) -> list[int]:
 
     A range ends where the next begins, the last with the file. Reading each, with its begin as `start` and
     its end as `stop` of its layout, gives the very items of reading the whole.
+    What is compressed is one range.
 
     Raises:
         OSError: the file cannot be read.
 
     """
+    if layout.compression:
+        return [layout.start]
     share = (layout.size - layout.start) / parts
     wanted = [layout.start + round(share * part) for part in range(1, parts)]
     with layout.path.open("rb") as stream:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from jobs.sources import delimited, jsonl, markup, prolog, stackexchange
-from jobs.sources.errors import UnloadableError
+from jobs.sources.errors import BrokenStreamError, UnloadableError
 from jobs.sources.fields import MAKERS, NAME_CHARS, Where
 from jobs.sources.record import BadRecord, PostRecord, TagRecord, UserRecord
 from jobs.sources.text import repaired
@@ -13,12 +13,11 @@ from jobs.sources.window import RAW_BYTES, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import BinaryIO
 
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.layout import Layout
     from jobs.sources.record import Entity, Format
-    from jobs.sources.window import Frame, Parsed
+    from jobs.sources.window import Frame, Parsed, Stream
 
 Item: TypeAlias = UserRecord | PostRecord | TagRecord | BadRecord
 
@@ -36,7 +35,7 @@ class Source(NamedTuple):
     look: Callable[[Glimpse, Entity | None], Layout]
     frames: Callable[[Window, Layout], Iterator[Frame | BadRecord]]
     parse: Callable[[str, Layout], Parsed]
-    cuts: Callable[[BinaryIO, Layout, Iterable[int]], Iterator[int]]
+    cuts: Callable[[Stream, Layout, Iterable[int]], Iterator[int]]
 
 
 SOURCES = (
@@ -48,18 +47,22 @@ SOURCES = (
 )
 
 
-def read(stream: BinaryIO, layout: Layout, start: int) -> Iterator[Item]:
+def read(stream: Stream, layout: Layout, start: int) -> Iterator[Item]:
     """Yield each record, or what could not be made one, from byte `start` of the stream on to `layout.stop`.
 
     `start` is `layout.start`, or the `end` of an item yielded before: then exactly the rest follows. The
     stream must be seekable. Nothing in the bytes raises; errors of the stream itself (OSError) pass through.
+    Of a broken compressed stream the last complete record is the last.
     """
     source = source_of(layout)
-    for frame in source.frames(Window(stream, start), layout):
-        item = frame if isinstance(frame, BadRecord) else _record(frame, source, layout)
-        if layout.stop is not None and item.offset >= layout.stop:
-            return
-        yield item
+    try:
+        for frame in source.frames(Window(stream, start), layout):
+            item = frame if isinstance(frame, BadRecord) else _record(frame, source, layout)
+            if layout.stop is not None and item.offset >= layout.stop:
+                return
+            yield item
+    except BrokenStreamError:
+        return  # `opened` raises it when it is left.
 
 
 def source_of(layout: Layout) -> Source:
