@@ -14,7 +14,7 @@ from jobs.conflicts import despite_conflicts
 from jobs.errors import InputError, SourceChangedError
 from jobs.reading_ahead import ahead
 from jobs.requests import RefreshAuthorStats
-from jobs.sources.opening import find_files, inspect, read
+from jobs.sources.opening import find_files, inspect, opened, read
 from jobs.sources.record import BadRecord
 from jobs.writers.bisection import write_or_bisect
 from jobs.writers.registry import WRITES
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jobs.requests import FormatChoice
     from jobs.sources.opening import Layout
     from jobs.sources.record import Entity, Record
+    from jobs.sources.streams import Opened
     from jobs.writers.writer import Writer
 
 LINKS_PER_BATCH = 5_000
@@ -130,20 +131,21 @@ class Loading:
         layout, checkpoint = self.layouts[number], self.resume()
         # An offset of 0 stands for the first record, which may come after a header.
         start = (checkpoint["offset"] if checkpoint["file"] == number else 0) or layout.start
-        with layout.path.open("rb") as stream:
+        with opened(layout) as stream:
             items = read(stream, layout, start)
             size = self.context.batch_size or self.writer.records_per_batch
             async with ahead(partial(_take, items, size)) as chunks:
                 async for chunk in chunks:
-                    await to_its_end(despite_conflicts(partial(self._commit, number, chunk)))
+                    await to_its_end(despite_conflicts(partial(self._commit, number, chunk, stream)))
         async with self.context.batch() as batch:
-            self._mark_progress(batch, number + 1, 0)
+            self._mark_progress(batch, number + 1, 0, 0)
 
-    async def _commit(self, number: int, chunk: Sequence[Record | BadRecord]) -> None:
+    async def _commit(self, number: int, chunk: Sequence[Record | BadRecord], stream: Opened) -> None:
         async with self.context.batch() as batch:
             self._check_unchanged(number)
             await self._write(batch, number, chunk)
-            self._mark_progress(batch, number, chunk[-1].end)
+            offset = chunk[-1].end
+            self._mark_progress(batch, number, offset, stream.bytes_done(offset))
 
     async def _write(self, batch: Batch, number: int, chunk: Sequence[Record | BadRecord]) -> None:
         layout = self.layouts[number]
@@ -183,10 +185,10 @@ class Loading:
         if _identity(self.layouts[number]) != self.files[number]:
             raise SourceChangedError
 
-    def _mark_progress(self, batch: Batch, number: int, offset: int) -> None:
+    def _mark_progress(self, batch: Batch, number: int, offset: int, done: int) -> None:
         batch.checkpoint = {"files": self.files, "file": number, "offset": offset}
         batch.bytes_total = sum(layout.size for layout in self.layouts)
-        batch.bytes_done = sum(layout.size for layout in self.layouts[:number]) + offset
+        batch.bytes_done = sum(layout.size for layout in self.layouts[:number]) + done
 
 
 def _identity(layout: Layout) -> list[Any]:

@@ -23,7 +23,7 @@ TELLING: dict[Entity, frozenset[str]] = {
 
 def entity_of(seen: Glimpse, names: Collection[str]) -> Entity:
     """Tell the entity by the file's name or else by its fields; raise UnknownEntityError if neither tells."""
-    entity = entity_of_name(seen.path.stem) or entity_of_fields(names)
+    entity = entity_of_name(seen.name.stem) or entity_of_fields(names)
     if entity is None:
         raise UnknownEntityError(
             seen.path, "neither its name nor its fields tell users, posts or tags", "name it with --entity"

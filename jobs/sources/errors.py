@@ -39,6 +39,10 @@ class TruncatedDumpError(SourceError):
     """The dump file ends before its root element is closed."""
 
 
+class BrokenStreamError(SourceError):
+    """The compressed file is damaged, or ends before its end."""
+
+
 class UnknownEntityError(SourceError):
     """Nothing says whether the file holds users, posts or tags."""
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from jobs.sources.compression import ARCHIVES, compression_of, inner_name
 from jobs.sources.errors import EmptyFileError, FileNotReadableError, UnknownFormatError, WrongEncodingError
+from jobs.sources.unpacking import TAIL_BYTES, Unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
+
+    from jobs.sources.compression import Compression
 
 HEAD_BYTES = 1024 * 1024
-TAIL_BYTES = 64 * 1024
 UTF8_BOM = b"\xef\xbb\xbf"
 
 # UTF-32 comes first: its little-endian mark begins with that of UTF-16.
@@ -23,24 +28,25 @@ FOREIGN_BOMS = (
     (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
 )
-COMPRESSIONS = (
-    (b"\x1f\x8b", "gzip"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\x00", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"7z\xbc\xaf\x27\x1c", "7z"),
-    (b"PK\x03\x04", "zip"),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """The first MiB and the last 64 KiB of the `size` bytes at `path`."""
+    """The first MiB and the last 64 KiB of the `size` bytes at `path`.
+
+    Of a compressed file it is the first MiB of what is unpacked, and None because its end is far.
+    """
 
     path: Path
     size: int
     head: bytes
-    tail: bytes
+    tail: bytes | None
+    compression: Compression | None = None
+
+    @property
+    def name(self) -> PurePath:
+        """What the file is called without the extension of its compression."""
+        return inner_name(self.path) if self.compression else PurePath(self.path.name)
 
     @property
     def text_start(self) -> int:
@@ -62,9 +68,7 @@ def glimpse(path: Path) -> Glimpse:
         if not stat.S_ISREG(status.st_mode):
             raise FileNotReadableError(path, "is no regular file", "name a file on disk")
         with path.open("rb") as stream:
-            head = stream.read(HEAD_BYTES)
-            stream.seek(max(0, status.st_size - TAIL_BYTES))
-            tail = stream.read(TAIL_BYTES)
+            seen = _ends(stream, path, status.st_size)
     except FileNotFoundError as error:
         raise FileNotReadableError(path, "there is no such file", "check the path") from error
     except OSError as error:
@@ -73,9 +77,16 @@ def glimpse(path: Path) -> Glimpse:
         ) from error
     except ValueError as error:
         raise FileNotReadableError(path, "is no possible path", "check the path") from error
-    seen = Glimpse(path, status.st_size, head, tail)
     _refuse_what_is_no_text(seen)
     return seen
+
+
+def _ends(stream: BinaryIO, path: Path, size: int) -> Glimpse:
+    head = stream.read(HEAD_BYTES)
+    if compression := compression_of(head):
+        return Glimpse(path, size, Unpacked(stream, path, compression).read(HEAD_BYTES), None, compression)
+    stream.seek(max(0, size - TAIL_BYTES))
+    return Glimpse(path, size, head, stream.read(TAIL_BYTES))
 
 
 def _refuse_what_is_no_text(seen: Glimpse) -> None:
@@ -88,6 +99,8 @@ def _refuse_what_is_no_text(seen: Glimpse) -> None:
             raise WrongEncodingError(
                 seen.path, f"is {name} (its first bytes are {mark.hex(' ')})", "convert it to UTF-8"
             )
-    for mark, name in COMPRESSIONS:
+    for mark, name in ARCHIVES:
         if seen.head.startswith(mark):
-            raise UnknownFormatError(seen.path, f"is compressed ({name})", "unpack it first")
+            raise UnknownFormatError(seen.path, f"is an archive ({name})", "unpack it first")
+    if compression := seen.compression and compression_of(seen.head):
+        raise UnknownFormatError(seen.path, f"is compressed twice ({compression.name})", "unpack it once")

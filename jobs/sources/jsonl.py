@@ -16,14 +16,14 @@ from jobs.sources.fields import COLUMNS, NOT_READ
 from jobs.sources.layout import Layout
 from jobs.sources.record import BadRecord
 from jobs.sources.text import repaired
-from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized
+from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized, pass_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.record import Entity
-    from jobs.sources.window import Frame, Parsed
+    from jobs.sources.window import Frame, Parsed, Stream
 
 LINES_LOOKED_AT = 100
 LINE_END = re.compile(rb"\n")
@@ -44,7 +44,7 @@ def look(seen: Glimpse, asked: Entity | None) -> Layout:
             seen.path, f"holds {problem} in its first lines", "name its format with --format"
         )
     entity = asked or entity_of(seen, next(filter(None, map(_names, texts)), ()))
-    return Layout(seen.path, "jsonl", entity, seen.text_start, seen.size)
+    return Layout(seen.path, "jsonl", entity, seen.text_start, seen.size, compression=seen.compression)
 
 
 def _names(line: str) -> tuple[str, ...]:
@@ -69,6 +69,14 @@ def frames(window: Window, _layout: Layout | None = None) -> Iterator[Frame | Ba
             yield oversized(window, LINE_END)
         elif (frame := window.take(end))[2].strip():
             yield frame
+
+
+def cuts(stream: Stream, _layout: Layout, wanted: Iterable[int]) -> Iterator[int]:
+    """Yield, for each wanted offset, the next at which a line begins."""
+    for offset in wanted:
+        window = Window(stream, offset - 1)
+        pass_over(window, LINE_END)
+        yield window.offset
 
 
 def parse(line: str, layout: Layout) -> Parsed:

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jobs.sources.compression import Compression
     from jobs.sources.record import Entity, Format
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to read the file at `path`: the first record begins at byte `start` of its `size` bytes.
+    """How to read the file of `size` bytes at `path`: its first record begins at byte `start`.
+
+    Offsets are those of the unpacked bytes, if it has a `compression`.
 
     `columns` are the names in a CSV file's header, in order; other formats name their fields in each record.
+    Records that begin at byte `stop` or behind it are left to others.
     """
 
     path: Path
@@ -24,3 +28,5 @@ class Layout:
     start: int
     size: int
     columns: tuple[str, ...] = ()
+    stop: int | None = None
+    compression: Compression | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from jobs.sources import delimited
+from jobs.sources.compression import inner_name
 from jobs.sources.entities import entity_of_fields
 from jobs.sources.errors import (
     AmbiguousFilesError,
@@ -15,14 +16,15 @@ from jobs.sources.errors import (
 from jobs.sources.glimpse import glimpse
 from jobs.sources.layout import Layout
 from jobs.sources.reading import SOURCES, Item, read
+from jobs.sources.streams import opened
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path, PurePath
 
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.record import Entity, Format
 
-__all__ = ["SOURCES", "Item", "Layout", "find_files", "inspect", "read"]
+__all__ = ["SOURCES", "Item", "Layout", "find_files", "inspect", "opened", "read"]
 
 EXTENSIONS = tuple(extension for source in SOURCES for extension in source.extensions)
 LOADING_ORDER: tuple[Entity, ...] = ("users", "tags", "posts")
@@ -43,7 +45,7 @@ def format_of(seen: Glimpse) -> Format:
     """Tell the format by the first byte, else by the extension, else by the names in a header."""
     first_byte = seen.head[seen.text_start :].lstrip()[:1]
     by_content = (source.format for source in SOURCES if source.first_byte == first_byte)
-    by_name = (source.format for source in SOURCES if seen.path.suffix.lower() in source.extensions)
+    by_name = (source.format for source in SOURCES if seen.name.suffix.lower() in source.extensions)
     if known := next(by_content, None) or next(by_name, None):
         return known
     if not seen.is_binary and entity_of_fields(delimited.header(seen)[0]):
@@ -52,20 +54,22 @@ def format_of(seen: Glimpse) -> Format:
     raise UnknownFormatError(seen.path, f"holds {problem}", "check the file or name its format with --format")
 
 
+def _is_read(name: PurePath) -> bool:
+    return name.suffix.lower() in EXTENSIONS
+
+
 def find_files(folder: Path) -> dict[Entity, Path]:
     """Give a folder's files named Users, Tags and Posts (in any case), in the order they are to be loaded.
 
     Raises a SourceError if there is none, or two for one entity.
     """
     try:
-        files = sorted(
-            path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in EXTENSIONS
-        )
+        files = [(path, inner_name(path)) for path in sorted(folder.iterdir()) if path.is_file()]
     except (OSError, ValueError) as error:
         raise FileNotReadableError(folder, "is no folder that can be listed", "check the path") from error
     found: dict[Entity, Path] = {}
     for entity in LOADING_ORDER:
-        named = [path for path in files if path.stem.lower() == entity]
+        named = [path for path, name in files if name.stem.lower() == entity and _is_read(name)]
         if len(named) > 1:
             names = " and ".join(path.name for path in named)
             raise AmbiguousFilesError(

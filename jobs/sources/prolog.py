@@ -37,14 +37,21 @@ def look(seen: Glimpse, asked: Entity | None) -> Layout:
             seen.path, f"holds {problem}", "name its format with --format or check the file"
         )
     entity = _entity(seen, root[1].decode(errors="replace"), asked)
-    if root[2]:
-        return Layout(seen.path, "stackexchange", entity, root.end(), seen.size)
-    closed = rb"</" + root[1] + rb"[ \t\r\n]*>(?>(?:[ \t\r\n]+|<!--.*?-->)*)\Z"
-    if not re.search(closed, seen.tail, re.DOTALL):
-        problem = f"is cut off: it ends at byte {seen.size} without </{entity}>"
-        raise TruncatedDumpError(seen.path, problem, "fetch or unpack it again")
-    first = BETWEEN_ROWS.match(seen.head, root.end())
-    return Layout(seen.path, "stackexchange", entity, first.end() if first else root.end(), seen.size)
+    first = None if root[2] else BETWEEN_ROWS.match(seen.head, root.end())
+    start = first.end() if first else root.end()
+    layout = Layout(seen.path, "stackexchange", entity, start, seen.size, compression=seen.compression)
+    if seen.tail is not None and not root[2]:
+        check_end(layout, seen.tail, seen.size)
+    return layout
+
+
+def check_end(layout: Layout, tail: bytes, size: int) -> None:
+    """Raise TruncatedDumpError unless the root is closed at the end of the `size` bytes, or never opened."""
+    root = layout.entity.encode()
+    closed = rb"(?:</%b[ \t\r\n]*|<%b(?:[ \t\r\n][^<>]*)?/)>(?>(?:[ \t\r\n]+|<!--.*?-->)*)\Z" % (root, root)
+    if not re.search(closed, tail, re.DOTALL):
+        problem = f"is cut off: it ends at byte {size} without </{layout.entity}>"
+        raise TruncatedDumpError(layout.path, problem, "fetch or unpack it again")
 
 
 def _end_of_prolog(head: bytes) -> int:

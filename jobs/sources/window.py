@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from jobs.sources.record import BadRecord
 
 if TYPE_CHECKING:
     import re
-    from typing import BinaryIO
 
 CHUNK_BYTES = 256 * 1024
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -21,10 +20,20 @@ Frame: TypeAlias = tuple[int, int, bytes]
 Parsed: TypeAlias = tuple[dict[str, object], int, tuple[str, ...]]
 
 
+class Stream(Protocol):
+    """What a window looks at: a file that is open, plain or unpacked on the way."""
+
+    def seek(self, offset: int, /) -> object:
+        """Go on reading at that offset."""
+
+    def read(self, size: int, /) -> bytes:
+        """Give so many bytes, fewer only at the end."""
+
+
 class Window:
     """The bytes of `stream` from offset `base`, of which those before `position` are done with."""
 
-    def __init__(self, stream: BinaryIO, start: int, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(self, stream: Stream, start: int, chunk_bytes: int = CHUNK_BYTES) -> None:
         self.stream = stream
         self.chunk_bytes = chunk_bytes
         self.rewind(start)
@@ -74,13 +83,18 @@ class Window:
         return bad
 
 
-def oversized(window: Window, boundary: re.Pattern[bytes]) -> BadRecord:
-    """Make a reject of a record beyond the bound, passing over it to the end of `boundary`."""
-    offset, raw = window.offset, window.data[window.position : window.position + RAW_BYTES]
+def pass_over(window: Window, boundary: re.Pattern[bytes]) -> None:
+    """Move to the end of the next `boundary`, or to the end of the stream; hold little of what is between."""
     while not (found := boundary.search(window.data, window.position)) and not window.ended:
         window.position = max(window.position, len(window.data) - LONGEST_BOUNDARY_BYTES)
         window.grow()
     window.position = found.end() if found else len(window.data)
+
+
+def oversized(window: Window, boundary: re.Pattern[bytes]) -> BadRecord:
+    """Make a reject of a record beyond the bound, passing over it to the end of `boundary`."""
+    offset, raw = window.offset, window.data[window.position : window.position + RAW_BYTES]
+    pass_over(window, boundary)
     return size_reject(offset, window.offset, raw)
 
 

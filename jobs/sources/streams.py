@@ -1,0 +1,58 @@
+"""The bytes of a file, plain or compressed, as readers want them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from jobs.sources.prolog import check_end
+from jobs.sources.unpacking import Unpacked
+from jobs.sources.window import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from jobs.sources.layout import Layout
+
+
+class Opened(Stream, Protocol):
+    """A file that is open for `read`."""
+
+    def bytes_done(self, offset: int) -> int:
+        """Say how many of the file's bytes on disk are behind a reader that is at `offset`."""
+
+
+class Plain:
+    """A file as it is."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.seek = file.seek
+        self.read = file.read
+
+    def bytes_done(self, offset: int) -> int:
+        """Say how many bytes are before `offset`."""
+        return offset
+
+
+@contextmanager
+def opened(layout: Layout) -> Iterator[Opened]:
+    """Open a file for `read`; when it is left, say if its end is not what it should be.
+
+    So every record before such an end can be kept first.
+
+    Raises:
+        BrokenStreamError: the compressed file is damaged or cut off.
+        TruncatedDumpError: the dump inside a compressed file was cut off before it was compressed.
+        OSError: the file cannot be read.
+
+    """
+    with layout.path.open("rb") as file:
+        if layout.compression is None:
+            yield Plain(file)
+            return
+        stream = Unpacked(file, layout.path, layout.compression)
+        yield stream
+        stream.check()
+        if stream.ended and layout.format == "stackexchange":
+            check_end(layout, stream.tail, stream.offset)
