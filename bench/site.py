@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
-from models.author_stats import recompute
+from models.stats_upkeep import recompute
 
 if TYPE_CHECKING:
     from models.database import Database

@@ -1,39 +1,14 @@
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from jobs.conflicts import despite_conflicts
-from models.author_stats import recompute, take_stale, wait_for_stale
-from models.clock import moment
+from jobs.refreshing import refresh_stale
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from jobs.context import JobContext
     from jobs.requests import RefreshAuthorStats
 
-AUTHORS_PER_BATCH = 500
-
 
 async def refresh_author_stats(context: JobContext, _request: RefreshAuthorStats) -> dict[str, int]:
-    """Compute the statistics of the authors that are marked stale, and unmark them; count them.
-
-    Marks that others hold come last: an import renews them and has a refresh of its own, but a worker that
-    was paused has neither.
-    """
-    async with context.batch() as batch:
-        began = await moment(batch.session)
-    refreshed = 0
-    while refreshed_now := await despite_conflicts(partial(_refresh_some, context, began)):
-        refreshed += refreshed_now
-    return {"refreshed": refreshed}
-
-
-async def _refresh_some(context: JobContext, began: datetime) -> int:
-    async with context.batch() as batch:
-        authors = await take_stale(batch.session, AUTHORS_PER_BATCH)
-        authors = authors or await wait_for_stale(batch.session, began)
-        if authors:
-            await recompute(batch.session, authors)
-    return len(authors)
+    """Compute the statistics of the authors that are marked stale, and unmark them; count them."""
+    return {"refreshed": await refresh_stale(context)}

@@ -18,11 +18,9 @@ from sqlalchemy import (
     Select,
     case,
     cast,
-    delete,
     distinct,
+    exists,
     func,
-    insert,
-    or_,
     select,
     union_all,
 )
@@ -40,6 +38,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, CompoundSelect, Table
     from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.orm import InstrumentedAttribute
+
+    AuthorKey = InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
 
 
 class AuthorStats(Base):
@@ -90,6 +91,11 @@ FIGURES = (
 )
 
 
+def is_stale(author: AuthorKey) -> ColumnElement[bool]:
+    """Tell whether an author is marked; negated, it stays a join however many are, which NOT IN does not."""
+    return exists().where(StaleAuthor.author_id == author)
+
+
 def computed(*authors: ColumnElement[bool]) -> Select[Any]:
     """Compute `author_id` and FIGURES from the posts of the authors that the conditions on Post select."""
     rank = func.row_number().over(partition_by=Post.author_id, order_by=Post.score.desc())
@@ -118,10 +124,10 @@ def computed(*authors: ColumnElement[bool]) -> Select[Any]:
 
 def exact() -> CompoundSelect[Any]:
     """Select every author's figures as they are now: stored ones, and computed ones where marked stale."""
-    stale = select(StaleAuthor.author_id)
     columns = (getattr(AuthorStats, name) for name in ("author_id", *FIGURES, "computed_at"))
-    stored = select(*columns).where(AuthorStats.author_id.not_in(stale))
-    return union_all(stored, computed(Post.author_id.in_(stale)).add_columns(now().label("computed_at")))
+    stored = select(*columns).where(~is_stale(AuthorStats.author_id))
+    stale = computed(Post.author_id.in_(select(StaleAuthor.author_id)))
+    return union_all(stored, stale.add_columns(now().label("computed_at")))
 
 
 def authors(site: str | None) -> Select[Any]:
@@ -181,40 +187,3 @@ async def wait_for_stale(session: AsyncSession, before: datetime) -> Sequence[in
     """
     query = select(StaleAuthor.author_id).where(StaleAuthor.marked_at < before)
     return (await session.scalars(query.order_by(StaleAuthor.author_id).limit(1).with_for_update())).all()
-
-
-async def recompute(session: AsyncSession, author_ids: Collection[int]) -> None:
-    """Store the figures of authors whose marks this transaction holds, and remove the marks."""
-    chosen = list(author_ids)
-    await session.execute(delete(AuthorStats).where(AuthorStats.author_id.in_(chosen)))
-    figures = computed(Post.author_id.in_(chosen)).subquery("figures")
-    columns = ["author_id", *FIGURES]
-    await session.execute(
-        insert(AuthorStats).from_select(
-            [*columns, "computed_at"], select(*(figures.c[name] for name in columns), now())
-        )
-    )
-    await session.execute(delete(StaleAuthor).where(StaleAuthor.author_id.in_(chosen)))
-
-
-async def next_author_ids(session: AsyncSession, after: int, limit: int) -> Sequence[int]:
-    """List the next `limit` user ids above `after`, in order: the pages of a rebuild."""
-    query = select(User.id).where(User.id > after).order_by(User.id).limit(limit)
-    return (await session.scalars(query)).all()
-
-
-async def drifted(session: AsyncSession, author_ids: Collection[int] | None = None) -> int:
-    """Count authors that are not marked and whose stored figures differ from their posts: must be none."""
-    among = (Post.author_id.in_(author_ids),) if author_ids is not None else ()
-    fresh = Post.author_id.not_in(select(StaleAuthor.author_id))
-    truth = computed(fresh, *among).subquery("truth")
-    stored = select(AuthorStats).where(AuthorStats.author_id.not_in(select(StaleAuthor.author_id)))
-    if author_ids is not None:
-        stored = stored.where(AuthorStats.author_id.in_(author_ids))
-    kept = stored.subquery("kept")
-    differs = or_(*(kept.c[name] != truth.c[name] for name in FIGURES))
-    wrong = select(func.count()).select_from(truth).outerjoin(kept, kept.c.author_id == truth.c.author_id)
-    wrong = wrong.where(or_(kept.c.author_id.is_(None), differs))
-    orphaned = select(func.count()).select_from(kept).outerjoin(truth, truth.c.author_id == kept.c.author_id)
-    orphaned = orphaned.where(truth.c.author_id.is_(None))
-    return (await session.scalar(wrong) or 0) + (await session.scalar(orphaned) or 0)

@@ -7,9 +7,8 @@ import sqlite3
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import String, any_, bindparam, func, insert, literal, select, text
+from sqlalchemy import ARRAY, String, any_, bindparam, func, insert, literal, select, text
 from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -19,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from sqlalchemy import ColumnElement, FromClause, Table
+    from sqlalchemy import ColumnElement, FromClause, Select, Table
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
     from sqlalchemy.sql.dml import Insert
@@ -78,6 +77,25 @@ def insert_or_touch(session: AsyncSession, table: FromClause, key: str, touch: s
         return cast("Insert", statement.on_conflict_do_update(index_elements=[key], set_=values))
     on_mysql = mysql_insert(cast("Table", table))
     return on_mysql.on_duplicate_key_update({touch: on_mysql.inserted[touch]})
+
+
+async def overwrite(session: AsyncSession, table: FromClause, query: Select[Any]) -> int:
+    """Store the rows of a query, in place of those that have their primary key, and count them."""
+    columns = [column.name for column in query.selected_columns]
+    keys = [column.name for column in table.primary_key]
+    others = [name for name in columns if name not in keys]
+    upsert = UPSERTS.get(dialect_of(session))
+    if upsert:
+        statement = upsert(table).from_select(columns, query)
+        values = {name: statement.excluded[name] for name in others}
+        stored = statement.on_conflict_do_update(index_elements=keys, set_=values)
+        return int((await session.execute(stored)).rowcount)  # type: ignore[attr-defined]
+    # MySQL counts a row that it overwrites twice.
+    rows = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    on_mysql = mysql_insert(cast("Table", table)).from_select(columns, query)
+    values = {name: on_mysql.inserted[name] for name in others}
+    await session.execute(on_mysql.on_duplicate_key_update(values))
+    return rows
 
 
 async def reserve_ids(session: AsyncSession, table: FromClause, how_many: int) -> Sequence[int | None]:

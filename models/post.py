@@ -34,7 +34,7 @@ class Post(Base):
         UniqueConstraint("site", "external_id"),
         Index(None, "created_at", "id"),
         Index(None, "site", "created_at", "id"),
-        Index(None, "author_id", "created_at", "id"),
+        Index(None, "author_id", "created_at", "id", "score", "word_count"),
     )
 
     id: Mapped[intpk]

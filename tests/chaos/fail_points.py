@@ -95,7 +95,7 @@ FAIL_POINTS = (
     FailPoint("asked-not-rung", "jobs.client:ring", Moment.BEFORE, scene=Scene.ASK),
     FailPoint("taken-back-not-rung", "worker.dispatcher:ring", Moment.BEFORE, scene=Scene.TAKE_BACK),
     FailPoint("follow-up-not-begun", "worker.execution:Executor.claim_free", Moment.BEFORE, call=2),
-    FailPoint("inside-follow-up", "jobs.refresh_author_stats:recompute", Moment.AFTER),
+    FailPoint("inside-follow-up", "jobs.refreshing:recompute", Moment.AFTER),
 )
 
 

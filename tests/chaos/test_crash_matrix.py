@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from models import State
-from models.author_stats import drifted
+from models.stats_upkeep import drifted
 from tests.chaos.conftest import FULL
 from tests.chaos.fail_points import FAIL_POINTS, FailPoint, Scene
 from tests.chaos.faults import FAULTS, Fault

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from models import State
-from models.author_stats import drifted
+from models.stats_upkeep import drifted
 from tests.chaos import report, ticks
 from tests.chaos.conftest import FULL, SEED
 from tests.chaos.disturbances import KILL_9, deck

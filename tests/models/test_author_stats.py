@@ -16,11 +16,10 @@ from models.author_stats import (
     FIGURES,
     all_fresh,
     authors,
-    drifted,
     mark_stale,
-    recompute,
     take_stale,
 )
+from models.stats_upkeep import drifted, recompute
 from tests.conftest import every_database, many_writers
 from tests.factories import NOON, SITE, post, running, store, user
 from tests.models.figures import expected

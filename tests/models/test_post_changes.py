@@ -16,10 +16,11 @@ from jobs.errors import BatchConflictError
 from jobs.writers.bisection import write_or_bisect
 from jobs.writers.posts import write_posts
 from models import Post, StaleAuthor, User
-from models.author_stats import drifted, recompute, take_stale
+from models.author_stats import take_stale
 from models.dialect import Fault, fault_of
 from models.natural_key import TakenError
 from models.post_changes import PostValues, create_post, delete_post, update_post
+from models.stats_upkeep import drifted, recompute
 from models.user_changes import create_user, delete_user
 from tests.conftest import every_database
 from tests.factories import NOON, SITE, post, posts_of, store, user, writer_for

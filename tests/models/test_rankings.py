@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from models import Post, User
-from models.author_stats import FIGURES, mark_stale, recompute
+from models.author_stats import FIGURES, mark_stale
 from models.rankings import STATISTICS, Ranking, authors_around, statistics_of, top_authors
+from models.stats_upkeep import recompute
 from tests.conftest import every_database
 from tests.factories import NOON, SITE, post, store, user
 from tests.models.figures import expected

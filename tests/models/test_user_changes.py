@@ -13,8 +13,8 @@ from jobs.errors import BatchConflictError
 from jobs.writers.bisection import write_or_bisect
 from jobs.writers.posts import write_posts
 from models import AuthorStats, Post, StaleAuthor, User
-from models.author_stats import drifted
 from models.natural_key import TakenError
+from models.stats_upkeep import drifted
 from models.user import user_by_key
 from models.user_changes import create_user, delete_user, update_user
 from tests.conftest import every_database

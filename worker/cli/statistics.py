@@ -10,8 +10,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from jobs.requests import RebuildAuthorStats, RefreshAuthorStats
-from models.author_stats import drifted
 from models.rankings import Ranking, top_authors
+from models.stats_upkeep import drifted
 from worker.cli.app import json_option, out, print_json, run_async, start
 from worker.here import carry_out
 from worker.resources import open_resources

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from models.author_stats import drifted
+from models.stats_upkeep import drifted
 from tests.conftest import every_database
 from tests.factories import SITE, post, store, user
 from tests.worker.web.conftest import assert_problem
