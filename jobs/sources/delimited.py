@@ -16,7 +16,8 @@ from jobs.sources.text import repaired
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, Window, oversized, size_reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.record import Entity
@@ -123,6 +124,21 @@ def _oversized(window: Window) -> BadRecord:
         window.grow()
     window.position = row.end() if row else len(window.data)
     return size_reject(offset, window.offset, raw)
+
+
+def cuts(stream: BinaryIO, layout: Layout, wanted: Iterable[int]) -> Iterator[int]:
+    """Yield, for each wanted offset, the next at which a row begins.
+
+    Whether a line break is inside quotes depends on every quote before it, so all rows up to it are framed.
+    """
+    ends = (
+        item.end if isinstance(item, BadRecord) else item[1] for item in frames(Window(stream, layout.start))
+    )
+    end = layout.start
+    for offset in wanted:
+        while end < offset:
+            end = next(ends, layout.size)
+        yield end
 
 
 def parse(line: str, layout: Layout) -> Parsed:

@@ -16,10 +16,11 @@ from jobs.sources.fields import COLUMNS, NOT_READ
 from jobs.sources.layout import Layout
 from jobs.sources.record import BadRecord
 from jobs.sources.text import repaired
-from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized
+from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized, pass_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.record import Entity
@@ -69,6 +70,14 @@ def frames(window: Window, _layout: Layout | None = None) -> Iterator[Frame | Ba
             yield oversized(window, LINE_END)
         elif (frame := window.take(end))[2].strip():
             yield frame
+
+
+def cuts(stream: BinaryIO, _layout: Layout, wanted: Iterable[int]) -> Iterator[int]:
+    """Yield, for each wanted offset, the next at which a line begins."""
+    for offset in wanted:
+        window = Window(stream, offset - 1)
+        pass_over(window, LINE_END)
+        yield window.offset
 
 
 def parse(line: str, layout: Layout) -> Parsed:

@@ -16,6 +16,7 @@ class Layout:
     """How to read the file at `path`: the first record begins at byte `start` of its `size` bytes.
 
     `columns` are the names in a CSV file's header, in order; other formats name their fields in each record.
+    Records that begin at byte `stop` or behind it are left to others.
     """
 
     path: Path
@@ -24,3 +25,4 @@ class Layout:
     start: int
     size: int
     columns: tuple[str, ...] = ()
+    stop: int | None = None

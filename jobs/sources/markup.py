@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 from jobs.sources.errors import UnloadableError
 from jobs.sources.text import REPLACEMENT
 from jobs.sources.values import shown
-from jobs.sources.window import MAX_RECORD_BYTES, oversized
+from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized, pass_over
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
 
+    from jobs.sources.layout import Layout
     from jobs.sources.record import BadRecord
-    from jobs.sources.window import Frame, Window
+    from jobs.sources.window import Frame
 
 # Comments are looked for only so far, lest many unclosed ones make reading quadratic.
 MAX_COMMENT_BYTES = 4 * 1024
+COMMENT_REACH_BYTES = MAX_COMMENT_BYTES + len("<!---->")
 BETWEEN_ROWS = re.compile(
     rb"(?:[ \t\r\n]+|\xef\xbb\xbf|<!--.{0,%d}?-->|<\?.{0,%d}?\?>|</?(?:users|posts|tags)[ \t\r\n]{0,64}>)*"
     % (MAX_COMMENT_BYTES, MAX_COMMENT_BYTES),
@@ -78,6 +81,26 @@ def _may_go_on(window: Window, following: re.Match[bytes] | None) -> bool:
     if COMMENT_BEGINS.match(window.data, window.position) and window.unread < 2 * MAX_COMMENT_BYTES:
         return True
     return following is None and window.unread <= MAX_RECORD_BYTES
+
+
+def cuts(stream: BinaryIO, layout: Layout, wanted: Iterable[int]) -> Iterator[int]:
+    """Yield, for each wanted offset, the next at which a row begins for sure: no comment may hold it."""
+    for offset in wanted:
+        window = Window(stream, offset)
+        pass_over(window, NEXT_ROW)
+        while (comment := _comment_before(stream, window.offset, layout)) is not None:
+            window = Window(stream, comment + COMMENT_REACH_BYTES)
+            pass_over(window, NEXT_ROW)
+        yield window.offset
+
+
+def _comment_before(stream: BinaryIO, offset: int, layout: Layout) -> int | None:
+    """Give where the last comment begins that may reach to `offset`."""
+    begin = max(layout.start, offset - COMMENT_REACH_BYTES + 1)
+    stream.seek(begin)
+    before = stream.read(offset - begin)
+    last = max(before.rfind(b"<!--"), before.rfind(b"<?"))
+    return None if last < 0 else begin + last
 
 
 def attributes(row: str) -> dict[str, str]:

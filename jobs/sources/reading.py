@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from jobs.sources import delimited, jsonl, prolog, stackexchange
+from jobs.sources import delimited, jsonl, markup, prolog, stackexchange
 from jobs.sources.errors import UnloadableError
 from jobs.sources.fields import MAKERS, NAME_CHARS, Where
 from jobs.sources.record import BadRecord, PostRecord, TagRecord, UserRecord
@@ -12,7 +12,7 @@ from jobs.sources.text import repaired
 from jobs.sources.window import RAW_BYTES, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
     from jobs.sources.glimpse import Glimpse
@@ -24,7 +24,11 @@ Item: TypeAlias = UserRecord | PostRecord | TagRecord | BadRecord
 
 
 class Source(NamedTuple):
-    """How one format is read: what is seen at its ends, where its records are, and what one of them says."""
+    """How one format is read.
+
+    What is seen at its ends, where its records are, what one of them says, and at or behind which of the
+    offsets that are wanted reading can begin without what is before.
+    """
 
     format: Format
     extensions: tuple[str, ...]
@@ -32,24 +36,35 @@ class Source(NamedTuple):
     look: Callable[[Glimpse, Entity | None], Layout]
     frames: Callable[[Window, Layout], Iterator[Frame | BadRecord]]
     parse: Callable[[str, Layout], Parsed]
+    cuts: Callable[[BinaryIO, Layout, Iterable[int]], Iterator[int]]
 
 
 SOURCES = (
-    Source("stackexchange", (".xml",), b"<", prolog.look, stackexchange.frames, stackexchange.parse),
-    Source("jsonl", (".jsonl", ".ndjson"), b"{", jsonl.look, jsonl.frames, jsonl.parse),
-    Source("csv", (".csv",), None, delimited.look, delimited.frames, delimited.parse),
+    Source(
+        "stackexchange", (".xml",), b"<", prolog.look, stackexchange.frames, stackexchange.parse, markup.cuts
+    ),
+    Source("jsonl", (".jsonl", ".ndjson"), b"{", jsonl.look, jsonl.frames, jsonl.parse, jsonl.cuts),
+    Source("csv", (".csv",), None, delimited.look, delimited.frames, delimited.parse, delimited.cuts),
 )
 
 
 def read(stream: BinaryIO, layout: Layout, start: int) -> Iterator[Item]:
-    """Yield each record, or what could not be made one, from byte `start` of the stream on.
+    """Yield each record, or what could not be made one, from byte `start` of the stream on to `layout.stop`.
 
     `start` is `layout.start`, or the `end` of an item yielded before: then exactly the rest follows. The
     stream must be seekable. Nothing in the bytes raises; errors of the stream itself (OSError) pass through.
     """
-    source = next(source for source in SOURCES if source.format == layout.format)
+    source = source_of(layout)
     for frame in source.frames(Window(stream, start), layout):
-        yield frame if isinstance(frame, BadRecord) else _record(frame, source, layout)
+        item = frame if isinstance(frame, BadRecord) else _record(frame, source, layout)
+        if layout.stop is not None and item.offset >= layout.stop:
+            return
+        yield item
+
+
+def source_of(layout: Layout) -> Source:
+    """Give the source that reads a file of this layout."""
+    return next(source for source in SOURCES if source.format == layout.format)
 
 
 def _record(frame: Frame, source: Source, layout: Layout) -> Item:

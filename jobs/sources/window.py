@@ -74,13 +74,18 @@ class Window:
         return bad
 
 
-def oversized(window: Window, boundary: re.Pattern[bytes]) -> BadRecord:
-    """Make a reject of a record beyond the bound, passing over it to the end of `boundary`."""
-    offset, raw = window.offset, window.data[window.position : window.position + RAW_BYTES]
+def pass_over(window: Window, boundary: re.Pattern[bytes]) -> None:
+    """Move to the end of the next `boundary`, or to the end of the stream; hold little of what is between."""
     while not (found := boundary.search(window.data, window.position)) and not window.ended:
         window.position = max(window.position, len(window.data) - LONGEST_BOUNDARY_BYTES)
         window.grow()
     window.position = found.end() if found else len(window.data)
+
+
+def oversized(window: Window, boundary: re.Pattern[bytes]) -> BadRecord:
+    """Make a reject of a record beyond the bound, passing over it to the end of `boundary`."""
+    offset, raw = window.offset, window.data[window.position : window.position + RAW_BYTES]
+    pass_over(window, boundary)
     return size_reject(offset, window.offset, raw)
 
 
