@@ -70,7 +70,15 @@ def layouts_of(urls: Sequence[str], format_: FormatChoice, entity: Entity | None
 
 
 async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer: Writer) -> None:
-    """Load files one after the other from the checkpoint on, link what arrived late, refresh statistics.
+    """Load files one after the other, link what arrived late, refresh statistics."""
+    await load_files(context, layouts, site, writer)
+    await link(context, site)
+    if not context.is_part:
+        context.then(RefreshAuthorStats())
+
+
+async def load_files(context: JobContext, layouts: Sequence[Layout], site: str, writer: Writer) -> None:
+    """Load files, or ranges of files, from the checkpoint on.
 
     The checkpoint is the number of the file, a byte offset in it, and the files' sizes and times: a file
     that changed between two attempts has other bytes at that offset.
@@ -82,9 +90,6 @@ async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer
     loading = Loading(context, layouts, site, writer, [_identity(layout) for layout in layouts])
     for number in range(loading.resume()["file"], len(layouts)):
         await loading.load_file(number)
-    await link(context, site)
-    if not context.is_part:
-        context.then(RefreshAuthorStats())
 
 
 async def link(context: JobContext, site: str) -> None:
@@ -179,8 +184,9 @@ class Loading:
 
     def _mark_progress(self, batch: Batch, number: int, offset: int) -> None:
         batch.checkpoint = {"files": self.files, "file": number, "offset": offset}
-        batch.bytes_total = sum(layout.size for layout in self.layouts)
-        batch.bytes_done = sum(layout.size for layout in self.layouts[:number]) + offset
+        lengths = [(layout.stop or layout.size) - layout.start for layout in self.layouts]
+        batch.bytes_total = sum(lengths)
+        batch.bytes_done = sum(lengths[:number]) + (offset and offset - self.layouts[number].start)
 
 
 def _identity(layout: Layout) -> list[Any]:
