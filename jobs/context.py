@@ -63,7 +63,7 @@ class JobContext:
     follow_ups: list[Request] = field(default_factory=list)
     counted: bool = False
     """Whether this attempt has added to the run's receipts."""
-    parts: list[Request] = field(default_factory=list)
+    stages: list[Sequence[Request]] = field(default_factory=list)
     after_parts: Request | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     application: str = "headrace"
@@ -115,13 +115,14 @@ class JobContext:
         """Ask for another job; the run is made in the transaction that finishes this one, or not at all."""
         self.follow_ups.append(request)
 
-    def split(self, parts: Sequence[Request], *, then: Request | None = None) -> None:
-        """Let the parts do this run's work, side by side; `then` starts once, when all have succeeded.
+    def split(self, *stages: Sequence[Request], then: Request | None = None) -> None:
+        """Let the parts of each stage do this run's work, side by side, one stage after the other.
 
-        The parts' runs are made in the transaction that finishes this one. Each is counted in the transaction
-        that finishes it. One that fails holds `then` back until it was retried.
+        A stage's runs are made in the transaction that finishes this one, or the last of the stage before;
+        `then` starts once, after the last stage. A part that fails holds back what follows until it was
+        retried.
         """
-        self.parts.extend(parts)
+        self.stages.extend(stages)
         self.after_parts = then
 
     async def _record(self, batch: Batch) -> None:

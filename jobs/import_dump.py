@@ -4,27 +4,43 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from jobs.loading import layouts_of, load
-from jobs.requests import ImportPosts, ImportTags, ImportUsers, RefreshAuthorStats
+from jobs.ranges import ranges_of
+from jobs.requests import ImportPosts, ImportTags, ImportUsers, LinkPosts, RefreshAuthorStats
 from jobs.writers.registry import choose_writer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobs.context import JobContext
-    from jobs.requests import ImportDump, Request
+    from jobs.requests import ByteRange, ImportDump, Request
     from jobs.sources.opening import Layout
 
 PART_OF = {"users": ImportUsers, "tags": ImportTags, "posts": ImportPosts}
 
 
 async def import_dump(context: JobContext, request: ImportDump) -> dict[str, Any] | None:
-    """Load several files or whole folders: users first, then tags, then posts; or each by its own run."""
+    """Load several files or whole folders: users first, then tags, then posts; or split them into ranges."""
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
     layouts = await asyncio.to_thread(layouts_of, request.urls, request.format)
     if request.split:
-        context.split([_part(request, layout) for layout in layouts], then=RefreshAuthorStats())
+        stages = await asyncio.to_thread(_stages, request, layouts)
+        context.split(*stages, then=RefreshAuthorStats())
         return None
     return await load(context, layouts, request.site, writer)
 
 
-def _part(request: ImportDump, layout: Layout) -> Request:
+def _stages(request: ImportDump, layouts: Sequence[Layout]) -> list[list[Request]]:
+    """Cut the files. Posts come after users, so that they are inserted with authors; then come links."""
+    parts: list[Request] = [
+        _part(request, layout, piece) for layout in layouts for piece in ranges_of(layout)
+    ]
+    posts = [part for part in parts if isinstance(part, ImportPosts)]
+    others = [part for part in parts if not isinstance(part, ImportPosts)]
+    stages: list[list[Request]] = [others, [*posts], [LinkPosts(site=request.site)]]
+    return [stage for stage in stages if stage]
+
+
+def _part(request: ImportDump, layout: Layout, piece: ByteRange) -> Request:
     ask = PART_OF[layout.entity]
-    return ask(url=str(layout.path), site=request.site, format=request.format, writer=request.writer)
+    how = request.model_dump(include={"site", "format", "writer"})
+    return ask(url=str(layout.path), byte_range=piece, **how)

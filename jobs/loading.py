@@ -72,9 +72,18 @@ def layouts_of(urls: Sequence[str], format_: FormatChoice, entity: Entity | None
 
 
 async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer: Writer) -> dict[str, Any]:
-    """Load files one after the other from the checkpoint on, link what arrived late, refresh statistics.
+    """Load files one after the other, link what arrived late, refresh statistics; give the run's result."""
+    result = await load_files(context, layouts, site, writer)
+    await link(context, site)
+    if not context.is_part:
+        context.then(RefreshAuthorStats())
+    return result
 
-    Give the run's result: which writer wrote, and why.
+
+async def load_files(
+    context: JobContext, layouts: Sequence[Layout], site: str, writer: Writer
+) -> dict[str, Any]:
+    """Load files, or ranges of files, from the checkpoint on; give the run's result: who wrote, and why.
 
     The checkpoint is the number of the file, a byte offset in it, and the files' sizes and times: a file
     that changed between two attempts has other bytes at that offset.
@@ -86,9 +95,6 @@ async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer
     loading = Loading(context, layouts, site, writer, [_identity(layout) for layout in layouts])
     for number in range(loading.resume()["file"], len(layouts)):
         await loading.load_file(number)
-    await link(context, site)
-    if not context.is_part:
-        context.then(RefreshAuthorStats())
     return {"writer": writer.name, "why": writer.why}
 
 
@@ -145,7 +151,8 @@ class Loading:
             self._check_unchanged(number)
             await self._write(batch, number, chunk)
             offset = chunk[-1].end
-            self._mark_progress(batch, number, offset, stream.bytes_done(offset))
+            before = _length_before(self.layouts[number])
+            self._mark_progress(batch, number, offset, stream.bytes_done(offset) - before)
 
     async def _write(self, batch: Batch, number: int, chunk: Sequence[Record | BadRecord]) -> None:
         layout = self.layouts[number]
@@ -187,8 +194,19 @@ class Loading:
 
     def _mark_progress(self, batch: Batch, number: int, offset: int, done: int) -> None:
         batch.checkpoint = {"files": self.files, "file": number, "offset": offset}
-        batch.bytes_total = sum(layout.size for layout in self.layouts)
-        batch.bytes_done = sum(layout.size for layout in self.layouts[:number]) + done
+        lengths = [_length(layout) for layout in self.layouts]
+        batch.bytes_total = sum(lengths)
+        batch.bytes_done = sum(lengths[:number]) + done
+
+
+def _length(layout: Layout) -> int:
+    """Say how many bytes on disk are to be read."""
+    return (layout.stop or layout.size) - _length_before(layout)
+
+
+def _length_before(layout: Layout) -> int:
+    """Say how many bytes on disk are passed over; of a compressed file, `start` counts others."""
+    return 0 if layout.compression else layout.start
 
 
 def _identity(layout: Layout) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.export_rows import export_rows
 from jobs.import_dump import import_dump
 from jobs.import_file import import_file
+from jobs.link_posts import link_posts
 from jobs.prune_history import prune_history
 from jobs.rebuild_author_stats import rebuild_author_stats
 from jobs.refresh_author_stats import refresh_author_stats
@@ -17,6 +18,7 @@ from jobs.requests import (
     ImportPosts,
     ImportTags,
     ImportUsers,
+    LinkPosts,
     PruneHistory,
     RebuildAuthorStats,
     RefreshAuthorStats,
@@ -49,6 +51,7 @@ JOBS: tuple[Job, ...] = (
     Job(ImportPosts, import_file, timeout_seconds=24 * HOUR),
     Job(ImportTags, import_file, timeout_seconds=24 * HOUR),
     Job(ImportDump, import_dump, timeout_seconds=24 * HOUR),
+    Job(LinkPosts, link_posts, timeout_seconds=6 * HOUR),
     Job(RefreshAuthorStats, refresh_author_stats),
     Job(RebuildAuthorStats, rebuild_author_stats, timeout_seconds=6 * HOUR),
     Job(ExportRows, export_rows, timeout_seconds=6 * HOUR, tries=3),

@@ -63,9 +63,21 @@ class _Import(Request):
     writer: WriterChoice = "auto"
 
 
+class ByteRange(BaseModel):
+    """A piece of a file whose records can be read alone, and what the file was when it was cut."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    start: Annotated[int, Field(ge=0)]
+    stop: Annotated[int, Field(ge=0)]
+    size: Annotated[int, Field(ge=0)]
+    mtime_ns: int
+
+
 class _ImportFile(_Import):
     url: Text
     """Path of a file that the worker can read."""
+    byte_range: ByteRange | None = None
+    """Load only this piece, and leave links between posts to `LinkPosts`; that is how a file is split."""
 
 
 class ImportUsers(_ImportFile):
@@ -96,12 +108,23 @@ class ImportDump(_Import):
     at_once: ClassVar[int | None] = 1
     urls: Annotated[tuple[Text, ...], Field(min_length=1)]
     split: bool = False
-    """Load each file by a run of its own, side by side; the statistics follow when all have succeeded."""
+    """Cut the files into ranges, each loaded by a run of its own: users' and tags' first, then posts'.
+
+    Links and statistics follow when all have succeeded.
+    """
 
     @property
     def limit_key(self) -> str:
         """Count the dumps of one site."""
         return f"{self.job} {self.site}"
+
+
+class LinkPosts(Request):
+    """Link the posts of a site to authors and parents that arrived after them; imports do so at their end."""
+
+    job: ClassVar[str] = "link_posts"
+    queue: ClassVar[QueueName] = "bulk"
+    site: SiteName
 
 
 class RefreshAuthorStats(Request):

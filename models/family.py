@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from uuid import UUID
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row
     from sqlalchemy.ext.asyncio import AsyncSession
+
+OPEN = (State.QUEUED, State.RUNNING)
 
 
 async def family(session: AsyncSession, run_ids: Collection[UUID]) -> Sequence[Row[UUID, str]]:
@@ -31,14 +33,25 @@ async def cancel_runs(session: AsyncSession, run_ids: Collection[UUID]) -> int:
 
     A running one stops at once and keeps what it committed.
     """
-    open_states = (State.QUEUED, State.RUNNING)
-    members = [run_id for run_id, state in await family(session, run_ids) if state in open_states]
-    locking = select(Run.id).where(Run.id.in_(members)).order_by(Run.id).with_for_update()
+    stopped = 0
+    # Whoever ends a run may just have made the next ones, which are seen once its transaction has ended.
+    while members := [run_id for run_id, state in await family(session, run_ids) if state in OPEN]:
+        stopped += await _cancel(session, members)
+    return stopped
+
+
+async def _cancel(session: AsyncSession, run_ids: Sequence[UUID]) -> int:
+    locking = select(Run.id).where(Run.id.in_(run_ids)).order_by(Run.id).with_for_update()
     await session.execute(locking)
-    statement = update(Run).where(Run.id.in_(members), Run.state.in_(open_states))
+    statement = update(Run).where(Run.id.in_(run_ids), Run.state.in_(OPEN))
     values = {"state": State.CANCELLED, "finished_at": now(), "lease_until": None, "error": "cancelled"}
     done = await session.execute(statement.values(values).execution_options(synchronize_session=False))
     return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def with_parts(run_ids: Collection[UUID]) -> ColumnElement[bool]:
+    """Match runs and the parts they were split into."""
+    return Run.id.in_(run_ids) | (Run.parent_id.in_(run_ids) & Run.part.is_not(None))
 
 
 async def parts_of(session: AsyncSession, run_id: UUID) -> Sequence[Run]:
@@ -47,8 +60,17 @@ async def parts_of(session: AsyncSession, run_id: UUID) -> Sequence[Run]:
     return (await session.scalars(query.options(selectinload(Run.receipts)))).all()
 
 
+async def open_parts(
+    session: AsyncSession, parent_id: UUID, parts: int, follow_up: dict[str, Any] | None
+) -> None:
+    """Note that so many parts of a run are to be counted, and what follows then."""
+    values = {"open_children": parts, "follow_up": follow_up}
+    statement = update(Run).where(Run.id == parent_id).values(values)
+    await session.execute(statement.execution_options(synchronize_session=False))
+
+
 async def count_part(session: AsyncSession, parent_id: UUID) -> dict[str, Any] | None:
-    """Note that one part of a split run has succeeded; after the last, give what is to follow.
+    """Note that one part of a split run has succeeded; after the last of its stage, give what is to follow.
 
     The parent's row is locked until the transaction of the part ends, so parts count one after another.
     """

@@ -30,8 +30,6 @@ class Ending:
     """Where the run is queued again: until it is due."""
     failed: bool = False
     """Whether this attempt counts as one that failed."""
-    parts: int = 0
-    follow_up: dict[str, Any] | None = None
 
 
 _runs = cast("Table", Run.__table__)
@@ -48,8 +46,6 @@ _FINISH = (
         failures=_runs.c.failures + bindparam("failed", type_=Integer()),
         worker=case((_again, None), else_=_runs.c.worker),
         lease_until=None,
-        open_children=bindparam("parts"),
-        follow_up=bindparam("new_follow_up"),
     )
 )
 
@@ -65,8 +61,6 @@ async def finish(session: AsyncSession, endings: Sequence[Ending]) -> None:
             "again": ending.state not in FINISHED,
             "delay_seconds": ending.delay_seconds,
             "failed": int(ending.failed),
-            "parts": ending.parts,
-            "new_follow_up": ending.follow_up,
         }
         for ending in endings
     ]

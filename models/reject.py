@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, undefer
 from models.base import Base, LongText, UuidKey, intpk, small_int
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,13 +40,13 @@ class Reject(Base):
 
 
 async def rejects_of(
-    session: AsyncSession, run_id: UUID, limit: int, after: tuple[int, int] | None = None
+    session: AsyncSession, run_ids: Collection[UUID], limit: int, after: tuple[int, int] | None = None
 ) -> Sequence[Reject]:
-    """List the first rejects of a run in file order, with their bytes.
+    """List the first rejects of a run, or of the parts of one, in file order and with their bytes.
 
     `after` is the file number and position of the last reject of the page before.
     """
-    query = select(Reject).where(Reject.run_id == run_id).order_by(Reject.file_number, Reject.position)
+    query = select(Reject).where(Reject.run_id.in_(run_ids)).order_by(Reject.file_number, Reject.position)
     if after:
         number, position = after
         later = and_(Reject.file_number == number, Reject.position > position)
@@ -54,7 +54,7 @@ async def rejects_of(
     return (await session.scalars(query.options(undefer(Reject.raw)).limit(limit))).all()
 
 
-async def rejects_by_rule(session: AsyncSession, run_id: UUID) -> dict[str, int]:
-    """Count a run's rejects by rule."""
-    query = select(Reject.rule, func.count()).where(Reject.run_id == run_id).group_by(Reject.rule)
+async def rejects_by_rule(session: AsyncSession, run_ids: Collection[UUID]) -> dict[str, int]:
+    """Count the rejects of a run, or of the parts of one, by rule."""
+    query = select(Reject.rule, func.count()).where(Reject.run_id.in_(run_ids)).group_by(Reject.rule)
     return dict((await session.execute(query.order_by(Reject.rule))).all())

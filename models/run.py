@@ -51,9 +51,9 @@ class Run(Base):
     `attempt` grows with every take and is the fencing token: a transaction of an older attempt cannot
     commit. `failures` counts only attempts that failed, not those that a shutdown or a crash cut short;
     `crashes` counts workers that died on the run since it last committed a batch. Of all runs with the same
-    `limit_key`, at most `limit_count` are running. A run that was split starts `follow_up` when the
-    last of its `open_children`, numbered by `part`, has succeeded. `traceparent` is the W3C trace context
-    of whoever asked.
+    `limit_key`, at most `limit_count` are running. A run that was split goes on with `follow_up`, more parts
+    or another run, when the last of its `open_children`, numbered by `part`, has succeeded. `traceparent` is
+    the W3C trace context of whoever asked.
     """
 
     __tablename__ = "runs"

@@ -152,8 +152,10 @@ def _where(engine: AsyncEngine) -> str:
 
 def _connections(settings: Settings, most: int) -> Finding:
     enough = settings.connections <= most
-    says = f"a worker takes up to {settings.connections} of the server's {most}"
-    if not enough:
+    says = f"a worker process takes up to {settings.connections} of the server's {most}"
+    if enough:
+        says += f", so {most // settings.connections} would fit"
+    else:
         says += "; raise its max_connections or lower HEADRACE_CONCURRENCY"
     return Finding("connections", enough, says)
 

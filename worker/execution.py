@@ -116,7 +116,8 @@ class Executor:
             if isinstance(error, TimeoutError) and not timer.expired():
                 return CutOff("the database did not answer in time")
             return judge(error, job, run.failures)
-        return Succeeded(result, tuple(context.follow_ups), tuple(context.parts), context.after_parts)
+        stages = tuple(map(tuple, context.stages))
+        return Succeeded(result, tuple(context.follow_ups), stages, context.after_parts)
 
     def _context_of(self, run: Claim) -> JobContext:
         return JobContext(

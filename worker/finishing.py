@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.bell import Bell, ring
-from jobs.client import row_of
-from jobs.registry import BY_NAME
 from jobs.tracing import in_trace, traceparent
 from models.claim import Claim, still_held
 from models.due import due_within_limits
-from models.family import count_part
+from models.family import count_part, open_parts
 from models.finish import Ending, finish
 from models.receipt import receipt_totals
 from models.run import State
 from worker.outcomes import Failed, Interrupted, Retry, Succeeded
+from worker.stages import Stages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -107,17 +107,25 @@ class Finisher:
         for request in outcome.follow_ups:
             key = f"{request.job} after {run.id}"
             await client.enqueue(request, session=session, unique_key=key, parent_id=run.id)
-        if outcome.parts:
-            parts = [
-                row_of(request)
-                | {"parent_id": run.id, "part": number, "unique_key": f"part {number} of {run.id}"}
-                for number, request in enumerate(outcome.parts, 1)
-            ]
-            await client.add(parts, session=session)
-        if run.part is not None and run.parent_id and (asked := await count_part(session, run.parent_id)):
-            request = BY_NAME[asked["job"]].request.model_validate(asked["request"])
-            key = f"{request.job} after the parts of {run.parent_id}"
-            await client.enqueue(request, session=session, unique_key=key, parent_id=run.parent_id)
+        if outcome.stages:
+            await self._open_stage(session, run.id, Stages(0, outcome.stages, outcome.after_parts))
+        if run.part is not None and run.parent_id and (left := await count_part(session, run.parent_id)):
+            await self._follow_stage(session, run.parent_id, Stages.read(left))
+
+    async def _open_stage(self, session: AsyncSession, parent_id: UUID, stages: Stages) -> None:
+        parts = stages.rows(parent_id)
+        await self._resources.client.add(parts, session=session)
+        await open_parts(session, parent_id, len(parts), stages.rest().document())
+
+    async def _follow_stage(self, session: AsyncSession, parent_id: UUID, left: Stages) -> None:
+        """Start what comes after the last part of a stage: the next stage, or what follows them all."""
+        if left.stages:
+            await self._open_stage(session, parent_id, left)
+        elif left.then:
+            key = f"{left.then.job} after the parts of {parent_id}"
+            await self._resources.client.enqueue(
+                left.then, session=session, unique_key=key, parent_id=parent_id
+            )
 
     async def _ring(self, ended: Sequence[_Attempt]) -> None:
         """Ring for runs that go back at once, and for those that waited for a place these have left."""
@@ -135,9 +143,8 @@ class Finisher:
 
 def _ending(run: Claim, outcome: Ended) -> Ending:
     match outcome:
-        case Succeeded(result, parts=parts, after_parts=then):
-            follow_up = {"job": then.job, "request": then.document()} if then and parts else None
-            return Ending(run.id, State.SUCCEEDED, result=result, parts=len(parts), follow_up=follow_up)
+        case Succeeded(result):
+            return Ending(run.id, State.SUCCEEDED, result=result)
         case Failed(error):
             return Ending(run.id, State.FAILED, error=error)
         case Retry(error, delay):

@@ -12,6 +12,7 @@ import structlog
 
 from worker.dispatcher import AWAY, dispatch, keep_dispatching
 from worker.execution import Executor
+from worker.lifeline import on_the_line
 from worker.loop import Loop
 from worker.rounds import beside
 from worker.scheduler import scheduling
@@ -24,16 +25,21 @@ if TYPE_CHECKING:
 log = structlog.get_logger("headrace.worker")
 
 
-async def run_worker(resources: Resources, *, burst: bool) -> None:
-    """Work until SIGTERM or SIGINT, or, in a burst, until no run is left."""
-    loop = Loop(Executor(resources), burst=burst)
+async def run_worker(resources: Resources, *, burst: bool, line: int | None = None) -> None:
+    """Work until SIGTERM or SIGINT, or, in a burst, until no run is left.
+
+    `line` is the descriptor by which a process that watches over this one tells it to stop.
+    """
+    executor = Executor(resources)
+    loop = Loop(executor, burst=burst)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, loop.stop)
     async with _dispatching(resources), nullcontext() if burst else scheduling(resources):
         settings = resources.settings
         log.info("worker.started", burst=burst, queue=settings.queue, slots=settings.slots)
         try:
-            await loop.main()
+            with on_the_line(line, executor.stopping, loop.stop) if line is not None else nullcontext():
+                await loop.main()
         finally:
             await loop.close()
             log.info("worker.stopped", complete=loop.complete)

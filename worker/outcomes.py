@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The job is done; its follow-ups and parts leave with the commit that says so."""
+    """The job is done; its follow-ups and first parts leave with the commit that says so."""
 
     result: dict[str, Any] | None
     follow_ups: tuple[Request, ...] = ()
-    parts: tuple[Request, ...] = ()
+    stages: tuple[tuple[Request, ...], ...] = ()
     after_parts: Request | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from models.family import family, parts_of
 from models.receipt import COUNTS
@@ -13,7 +14,6 @@ from models.run import Run, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -99,6 +99,11 @@ async def document_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
     return document_of(run, await parts_of(session, run_id))
 
 
+def who_worked(document: dict[str, Any]) -> list[UUID]:
+    """Give the ids of a described run and its parts."""
+    return [UUID(run["run_id"]) for run in (document, *document.get("parts", ()))]
+
+
 async def details_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
     """Describe a run with its rejects by rule, and with the states of the runs that follow from it.
 
@@ -107,7 +112,7 @@ async def details_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
 
     """
     document = await document_in(session, run_id)
-    document["rejects_by_rule"] = await rejects_by_rule(session, run_id)
+    document["rejects_by_rule"] = await rejects_by_rule(session, who_worked(document))
     children = Counter(state for child, state in await family(session, [run_id]) if child != run_id)
     document["children"] = {state.value: children[state] for state in State}
     return document

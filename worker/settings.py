@@ -175,6 +175,10 @@ class Settings(BaseSettings):
         """How many runs of each queue one worker process works on at a time."""
         return {"default": self.concurrency, "bulk": self.bulk_concurrency}
 
+    def at_place(self, place: int) -> Settings:
+        """Give the settings of one of several worker processes: each answers at a port of its own."""
+        return self.model_copy(update={"http_port": self.http_port and self.http_port + place})
+
     @property
     def zone(self) -> ZoneInfo:
         """The schedule's time zone."""

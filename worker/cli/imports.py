@@ -52,7 +52,7 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     show_default=True,
     help="How rows are put into the tables.",
 )
-@click.option("--split", is_flag=True, help="Load each file by a run of its own, side by side.")
+@click.option("--split", is_flag=True, help="Cut the files into ranges, each loaded by a run of its own.")
 @click.option("--wait", is_flag=True, help="Wait for the end; non-zero if the run failed.")
 @click.option("--with-worker", is_flag=True, help="Run a worker inside this command until the run ends.")
 @json_option
@@ -102,6 +102,8 @@ def request_for(
     several = len(paths) > 1 or Path(absolute[0]).is_dir()
     if several and entity != "auto":
         raise click.UsageError("--entity is for a single file; a folder's files are known by their names")
+    if split and entity != "auto":
+        raise click.UsageError("--split takes files whose name or content says what they hold")
     layouts = layouts_of(absolute, format_, None if entity == "auto" else entity)
     try:
         if several or split:

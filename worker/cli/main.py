@@ -24,8 +24,17 @@ from worker.retries import describe
 from worker.schedule import ScheduleError
 from worker.schema import SchemaError
 from worker.settings import SettingsError
+from worker.supervisor import ProcessError
 
-EXPECTED = (JobError, EmbeddedError, ScheduleError, ServiceError, SchemaError, SettingsError)
+EXPECTED = (
+    JobError,
+    EmbeddedError,
+    ProcessError,
+    ScheduleError,
+    ServiceError,
+    SchemaError,
+    SettingsError,
+)
 FAILED = 1
 
 

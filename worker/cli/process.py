@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,8 +22,13 @@ from worker.resources import open_resources
 from worker.sample import write_sample
 from worker.schema import migrate as migrate_schema
 from worker.settings import read_settings
+from worker.supervisor import supervise
 from worker.watch import watched
 
+if TYPE_CHECKING:
+    from worker.settings import Settings
+
+MOST_PROCESSES = 64
 DEMO_USERS, DEMO_POSTS = 3_000, 20_000
 
 
@@ -54,15 +60,27 @@ def check() -> None:
 
 @click.command()
 @click.option("--burst", is_flag=True, help="Stop when no run is queued any more.")
-def worker(burst: bool) -> None:  # noqa: FBT001 - click passes options by name
+@click.option(
+    "--processes",
+    type=click.IntRange(1, MOST_PROCESSES),
+    default=1,
+    show_default=True,
+    help="So many processes, each with the settings' concurrency, under one that watches over them.",
+)
+@click.option("--line", type=int, hidden=True)
+@click.option("--place", type=int, default=0, hidden=True)
+def worker(*, burst: bool, processes: int, line: int | None, place: int) -> None:
     """Work on runs until SIGTERM or Ctrl-C; unfinished runs go back and are continued by the next worker."""
     settings = start(quiet=False)
+    if processes > 1:
+        run_async(supervise(processes, burst=burst))
+    else:
+        run_async(_work(settings.at_place(place), burst=burst, line=line))
 
-    async def main() -> None:
-        async with open_resources(settings, redis=True) as resources, watched(resources):
-            await run_worker(resources, burst=burst)
 
-    run_async(main())
+async def _work(settings: Settings, *, burst: bool, line: int | None) -> None:
+    async with open_resources(settings, redis=True) as resources, watched(resources):
+        await run_worker(resources, burst=burst, line=line)
 
 
 @click.command()

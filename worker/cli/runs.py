@@ -8,13 +8,13 @@ import click
 
 from jobs.errors import InputError
 from jobs.registry import BY_NAME
-from models.family import cancel_runs
+from models.family import cancel_runs, with_parts
 from models.reject import rejects_of
 from models.run import Run, State, find_runs, list_runs, retry_runs
 from worker.cli.app import err, json_option, out, print_json, run_async, start
 from worker.cli.tables import show_receipt, show_runs
 from worker.resources import open_resources
-from worker.run_documents import details_in, document_of
+from worker.run_documents import details_in, document_of, who_worked
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -85,7 +85,7 @@ async def _run(settings: Settings, prefix: str) -> dict[str, Any]:
                 "reason": reject.reason,
                 "raw": repr(reject.raw[:RAW_BYTES_SHOWN])[2:-1],
             }
-            for reject in await rejects_of(session, found.id, REJECTS_SHOWN)
+            for reject in await rejects_of(session, who_worked(document), REJECTS_SHOWN)
         ]
         return document
 
@@ -108,7 +108,7 @@ def cancel(*, run_ids: tuple[str, ...]) -> None:
 @click.argument("run_ids", metavar="ID...", nargs=-1)
 @click.option("--job", type=click.Choice(list(BY_NAME)), help="All failed runs of this job.")
 def retry(*, run_ids: tuple[str, ...], job: str | None) -> None:
-    """Queue failed or cancelled runs again, from where they stopped and with all their tries."""
+    """Queue failed or cancelled runs, or such parts of a split one, again, from where they stopped."""
     if bool(run_ids) == bool(job):
         raise click.UsageError("give the ids of runs, or --job")
     settings = start()
@@ -118,7 +118,7 @@ def retry(*, run_ids: tuple[str, ...], job: str | None) -> None:
             if job:
                 return await retry_runs(session, (Run.job == job) & (Run.state == State.FAILED))
             found = [(await find_run(session, run_id)).id for run_id in run_ids]
-            return await retry_runs(session, Run.id.in_(found))
+            return await retry_runs(session, with_parts(found))
 
     _changed("queued again", run_async(main()), len(run_ids))
 

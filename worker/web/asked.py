@@ -17,6 +17,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "urls": ["/srv/headrace/uploads/Users.xml", "/srv/headrace/uploads/Posts.xml"],
         "site": "beer",
     },
+    "link_posts": {"site": "beer"},
     "refresh_author_stats": {},
     "rebuild_author_stats": {},
     "export_rows": {"entity": "authors", "path": "/srv/headrace/exports/authors.jsonl", "site": "beer"},

@@ -33,7 +33,7 @@ async def list_(run_id: UUID, session: Ledger, limit: Limit = USUAL, after: Afte
     """List rejects with their bytes, a page at a time."""
     last = key_of(after, _up_to(MOST_FILE_NUMBER), _up_to(MOST_POSITION))
     await found(session.get_one(Run, run_id))
-    rows = await rejects_of(session, run_id, limit + 1, last)
+    rows = await rejects_of(session, [run_id], limit + 1, last)
     return page_of(rows, limit, _document, lambda reject: (reject.file_number, reject.position))
 
 

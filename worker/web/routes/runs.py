@@ -13,7 +13,7 @@ from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs.client import row_of
-from models.family import cancel_runs
+from models.family import cancel_runs, with_parts
 from models.run import Run, State, list_runs, retry_runs
 from worker.run_documents import details_in, document_in, document_of
 from worker.web.asked import Asked, AskedAny
@@ -167,11 +167,9 @@ async def cancel(run_id: UUID, session: Writing) -> dict[str, Any]:
     responses=problems(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def retry(run_id: UUID, session: Writing) -> dict[str, Any]:
-    """Queue a failed or cancelled run again, from where it stopped and with all its tries."""
-    queued = await retry_runs(session, Run.id == run_id)
+    """Queue a failed or cancelled run, or such parts of a split one, again, from where it stopped."""
+    queued = await retry_runs(session, with_parts([run_id]))
     document = await found(document_in(session, run_id))
     if not queued:
-        raise ConflictError(
-            "Only a failed or cancelled run can be retried; of a run that was split, the parts that failed."
-        )
+        raise ConflictError("Only a failed or cancelled run, or one with such a part, can be retried.")
     return document

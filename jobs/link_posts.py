@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobs.loading import link
+from jobs.requests import RefreshAuthorStats
+
+if TYPE_CHECKING:
+    from jobs.context import JobContext
+    from jobs.requests import LinkPosts
+
+
+async def link_posts(context: JobContext, request: LinkPosts) -> None:
+    """Link the posts of a site to the authors and parents that arrived after them."""
+    await link(context, request.site)
+    if not context.is_part:
+        context.then(RefreshAuthorStats())
