@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from tests.factories import NOON, SITE, post, run_of, running, store, user
 from worker.execution import Executor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from worker.resources import Resources
@@ -55,7 +57,7 @@ async def test_posts_are_exported_once_each_with_their_tags(resources: Resources
     path = tmp_path / "posts.jsonl"
     result = await export(resources, path, "posts")
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert result == {"rows": 30, "bytes": path.stat().st_size, "path": str(path)}
+    assert result == {"rows": 30, "bytes": path.stat().st_size, "path": str(path), "snapshots": 1}
     assert [row["external_id"] for row in rows] == [str(n) for n in range(30)]
     assert rows[3] == {
         "site": SITE,
@@ -112,18 +114,23 @@ async def test_an_export_can_be_imported_again_and_changes_nothing(
     assert (receipt.unchanged, receipt.records_read, receipt.unknown_fields) == (30, 30, {})
 
 
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """Refuse files of more than a kilobyte, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("full_disk")
 async def test_a_failed_export_leaves_the_old_file_and_nothing_else(
-    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, tmp_path: Path
 ) -> None:
     await fill(resources)
     path = tmp_path / "posts.jsonl"
     path.write_text("old")
-
-    def full(_rows: Any) -> bytes:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(exporting, "_jsonl", full)
-    with pytest.raises(Exception, match=r"posts\.jsonl: cannot be written \(No space left on device\)"):
+    with pytest.raises(InputError, match=r"posts\.jsonl: cannot be written \(File too large\)"):
         await export(resources, path, "posts")
     assert [file.name for file in tmp_path.iterdir()] == ["posts.jsonl"]
     assert path.read_text() == "old"
