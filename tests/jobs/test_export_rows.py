@@ -7,17 +7,16 @@ import json
 import os
 import resource
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs import export_rows as exporting
 from jobs.errors import InputError
-from jobs.export_rows import export_rows
-from jobs.requests import ExportRows, ImportPosts
+from jobs.requests import ImportPosts
 from models.exports import EXPORTS
 from tests.conftest import every_database
-from tests.factories import NOON, SITE, post, run_of, running, store, user
+from tests.factories import NOON, SITE, post, run_of, store, user
+from tests.jobs.exporting import export
 from worker.execution import Executor
 
 if TYPE_CHECKING:
@@ -25,17 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from worker.resources import Resources
-
-
-@pytest.fixture
-def small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "ROWS_PER_PARTITION", 7)
-
-
-async def export(resources: Resources, path: Path, entity: Any, **more: Any) -> dict[str, Any]:
-    return await export_rows(
-        await running(resources), ExportRows(entity=entity, path=str(path), **({"site": SITE} | more))
-    )
 
 
 async def fill(resources: Resources) -> None:
@@ -91,7 +79,7 @@ async def test_authors_are_exported_with_exact_figures(resources: Resources, tmp
 async def test_csv_quotes_what_must_be_quoted(resources: Resources, tmp_path: Path) -> None:
     await fill(resources)
     path = tmp_path / "posts.csv"
-    await export(resources, path, "posts", format="csv", site=None)
+    await export(resources, path, "posts", site=None)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 31
@@ -107,7 +95,7 @@ async def test_an_export_can_be_imported_again_and_changes_nothing(
 ) -> None:
     await fill(resources)
     path = tmp_path / f"posts.{format_}"
-    await export(resources, path, "posts", format=format_)
+    await export(resources, path, "posts")
     run_id = await resources.client.enqueue(ImportPosts(url=str(path), site=SITE))
     await Executor(resources).execute(run_id)
     (receipt,) = (await run_of(resources, run_id)).receipts
@@ -142,7 +130,7 @@ async def test_a_device_or_a_pipe_is_not_replaced_and_a_link_stays_a_link(
     await fill(resources)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="no regular file"):
-        await export(resources, tmp_path / "pipe", "users")
+        await export(resources, tmp_path / "pipe", "users", format="jsonl")
     assert (tmp_path / "pipe").is_fifo()
     (tmp_path / "link.jsonl").symlink_to(tmp_path / "real.jsonl")
     await export(resources, tmp_path / "link.jsonl", "users")
