@@ -1,48 +1,56 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
-import os
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from jobs.errors import InputError
+from jobs.behind import Behind
+from jobs.errors import InputError, StoppingError
+from jobs.sinks.registry import encoder_of
+from jobs.sinks.unfinished import Unfinished
 from models.exports import EXPORTS, partitions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import BinaryIO
-
     from jobs.context import JobContext
     from jobs.requests import ExportRows
+    from jobs.sinks.encoder import Encoder
+    from models.exports import Partition
 
 ROWS_PER_PARTITION = 2_000
-ENCODER = msgspec.json.Encoder()
+CHECKPOINT_BYTES = 64 * 1024 * 1024
 
 
 async def export_rows(context: JobContext, request: ExportRows) -> dict[str, Any]:
     """Stream rows into a file beside the target and rename it when it is complete; count rows and bytes.
 
+    An attempt sees one snapshot of the database. The next one goes on behind the last row of the checkpoint,
+    in a snapshot of its own, if the unfinished file is on its host and the format can be gone on with.
+
     Raises:
-        InputError: the folder is missing or cannot be written, or the target is no regular file.
+        InputError: the folder is missing or cannot be written, the target is no regular file, or the format
+            needs a package that is not installed.
 
     """
     target = _replaceable(Path(request.path))
-    unfinished = target.with_name(f".headrace-{context.run_id}.part")
-    try:
-        with unfinished.open("wb") as file:
-            rows = await _write_all(context, request, file)
-            os.fsync(file.fileno())
-        size = unfinished.stat().st_size
-        unfinished.replace(target)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror})") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return {"rows": rows, "bytes": size, "path": str(target)}
+    encoder = encoder_of(EXPORTS[request.entity], request.format, target)
+    file, position = _open(context, target)
+    with file:
+        export = Export(context, request, encoder, file, position)
+        try:
+            await export.write_rows()
+            await export.finish()
+        except asyncio.CancelledError:
+            if context.stopping.is_set():  # another attempt goes on with the file
+                raise StoppingError from None
+            raise
+    return {
+        "rows": position.rows,
+        "bytes": target.stat().st_size,
+        "path": str(target),
+        "snapshots": position.snapshots,
+    }
 
 
 def _replaceable(path: Path) -> Path:
@@ -53,32 +61,81 @@ def _replaceable(path: Path) -> Path:
     return target
 
 
-async def _write_all(context: JobContext, request: ExportRows, file: BinaryIO) -> int:
-    encode = _csv if request.format == "csv" else _jsonl
-    if request.format == "csv":
-        file.write(encode([dict(zip(EXPORTS[request.entity], EXPORTS[request.entity], strict=True))]))
-    count = 0
-    async with context.reading() as session:
-        async for rows in partitions(session, request.entity, request.site, ROWS_PER_PARTITION):
-            file.write(await asyncio.to_thread(encode, rows))
-            count += len(rows)
-    return count
+@dataclass(slots=True)
+class Position:
+    """How far the file is, and how many snapshots its rows are from; what a checkpoint keeps.
+
+    `bytes` are those up to where the file was cut last.
+    """
+
+    file: str
+    bytes: int = 0
+    rows: int = 0
+    last_key: int = 0
+    snapshots: int = 1
 
 
-def _jsonl(rows: Sequence[dict[str, Any]]) -> bytes:
-    return ENCODER.encode_lines(rows)
+def _open(context: JobContext, target: Path) -> tuple[Unfinished, Position]:
+    """Open the file that the checkpoint tells of and go on there, or begin a new one."""
+    if context.checkpoint:
+        position = Position(**context.checkpoint)
+        if file := Unfinished.resume(target, position.file, position.bytes):
+            position.snapshots += 1
+            return file, position
+    file = Unfinished.begin(target, context.run_id, context.attempt)
+    return file, Position(file.name)
 
 
-def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    """Write rows as RFC 4180: null is an empty field, tags are joined by `|`, times as in JSON."""
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([_cell(value) for value in row.values()] for row in rows)
-    return text.getvalue().encode()
+@dataclass(frozen=True, slots=True)
+class Export:
+    """One attempt: what is asked for, the file, and how far it is."""
 
+    context: JobContext
+    request: ExportRows
+    encoder: Encoder
+    file: Unfinished
+    position: Position
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, list):
-        return "|".join(value)
-    if hasattr(value, "isoformat"):
-        return ENCODER.encode(value).decode().strip('"')
-    return value
+    async def write_rows(self) -> None:
+        """Write what is left, each partition in a thread while the database sends the next one."""
+        if not self.file.size:
+            self.file.write(self.encoder.begin())
+        asked, after = self.request, self.position.last_key
+        async with self.context.reading() as session, Behind() as marking, Behind() as writing:
+            rows = partitions(session, asked.entity, asked.site, ROWS_PER_PARTITION, after)
+            async with aclosing(rows) as parts:
+                async for part in parts:
+                    await writing.do(self._write(part, marking))
+
+    async def finish(self) -> None:
+        """Put the complete file in the target's place, unless the run was lost meanwhile."""
+        await asyncio.to_thread(self._end)
+        async with self.context.batch() as batch:
+            batch.bytes_done = self.file.size
+        self.file.publish()
+
+    async def _write(self, part: Partition, marking: Behind) -> None:
+        await asyncio.to_thread(self._append, part)
+        if self.file.size - self.position.bytes >= CHECKPOINT_BYTES:
+            rest = self.encoder.cut()
+            if rest is not None:
+                self.file.write(rest)
+                self.position.bytes = self.file.size
+                await marking.do(self._mark(replace(self.position)))
+
+    async def _mark(self, position: Position) -> None:
+        """Commit where another attempt can go on; by then, the disk has what stands before."""
+        await asyncio.to_thread(self.file.sync)
+        async with self.context.batch() as batch:
+            batch.checkpoint = asdict(position)
+            batch.bytes_done = position.bytes
+        self.file.is_wanted = True
+
+    def _append(self, part: Partition) -> None:
+        self.file.write(self.encoder.encode(part.columns))
+        self.position.rows += part.rows
+        self.position.last_key = part.last_key
+
+    def _end(self) -> None:
+        self.file.write(self.encoder.end())
+        self.file.sync()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 
 def keepable(text: str) -> str:
@@ -27,7 +27,8 @@ SiteName = Annotated[
 FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv"]
 WriterChoice = Literal["auto", "add_all", "copy"]
 ExportEntity = Literal["users", "posts", "tags", "authors"]
-ExportFormat = Literal["jsonl", "csv"]
+ExportFormat = Literal["jsonl", "csv", "parquet"]
+COMPRESSION_ENDINGS = (".gz", ".zst")
 QueueName = Literal["default", "bulk"]
 
 
@@ -143,7 +144,10 @@ class RebuildAuthorStats(Request):
 
 
 class ExportRows(Request):
-    """Write the rows of one entity to a file, whole or not at all."""
+    """Write the rows of one entity to a file, whole or not at all.
+
+    A path that ends in .gz or .zst is compressed so.
+    """
 
     job: ClassVar[str] = "export_rows"
     queue: ClassVar[QueueName] = "bulk"
@@ -152,6 +156,12 @@ class ExportRows(Request):
     path: Text
     site: SiteName | None = None
     format: ExportFormat = "jsonl"
+
+    @model_validator(mode="after")
+    def _compressed_once(self) -> Self:
+        if self.format == "parquet" and self.path.lower().endswith(COMPRESSION_ENDINGS):
+            raise ValueError("a Parquet file is compressed inside and does not end in .gz or .zst")
+        return self
 
 
 class PruneHistory(Request):

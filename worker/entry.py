@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 STANDARD_ERROR = 2
+GARBAGE_AFTER = 10_000  # objects; Python's own 700 are fewer than one part of a stream of rows has
 SAYS = "headrace: interrupted\n"
 
 
@@ -24,6 +26,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, _leave)
     signal.signal(signal.SIGTERM, _leave)
     command_line = import_module("worker.cli.main")
+    # What is here now stays. Looking through it and through rows for garbage takes a fourth of an export.
+    gc.freeze()
+    gc.set_threshold(GARBAGE_AFTER)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

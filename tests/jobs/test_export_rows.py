@@ -5,35 +5,25 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from jobs import export_rows as exporting
 from jobs.errors import InputError
-from jobs.export_rows import export_rows
-from jobs.requests import ExportRows, ImportPosts
+from jobs.requests import ImportPosts
 from models.exports import EXPORTS
 from tests.conftest import every_database
-from tests.factories import NOON, SITE, post, run_of, running, store, user
+from tests.factories import NOON, SITE, post, run_of, store, user
+from tests.jobs.exporting import export
 from worker.execution import Executor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from worker.resources import Resources
-
-
-@pytest.fixture
-def small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "ROWS_PER_PARTITION", 7)
-
-
-async def export(resources: Resources, path: Path, entity: Any, **more: Any) -> dict[str, Any]:
-    return await export_rows(
-        await running(resources), ExportRows(entity=entity, path=str(path), **({"site": SITE} | more))
-    )
 
 
 async def fill(resources: Resources) -> None:
@@ -55,7 +45,7 @@ async def test_posts_are_exported_once_each_with_their_tags(resources: Resources
     path = tmp_path / "posts.jsonl"
     result = await export(resources, path, "posts")
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert result == {"rows": 30, "bytes": path.stat().st_size, "path": str(path)}
+    assert result == {"rows": 30, "bytes": path.stat().st_size, "path": str(path), "snapshots": 1}
     assert [row["external_id"] for row in rows] == [str(n) for n in range(30)]
     assert rows[3] == {
         "site": SITE,
@@ -89,7 +79,7 @@ async def test_authors_are_exported_with_exact_figures(resources: Resources, tmp
 async def test_csv_quotes_what_must_be_quoted(resources: Resources, tmp_path: Path) -> None:
     await fill(resources)
     path = tmp_path / "posts.csv"
-    await export(resources, path, "posts", format="csv", site=None)
+    await export(resources, path, "posts", site=None)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 31
@@ -105,25 +95,30 @@ async def test_an_export_can_be_imported_again_and_changes_nothing(
 ) -> None:
     await fill(resources)
     path = tmp_path / f"posts.{format_}"
-    await export(resources, path, "posts", format=format_)
+    await export(resources, path, "posts")
     run_id = await resources.client.enqueue(ImportPosts(url=str(path), site=SITE))
     await Executor(resources).execute(run_id)
     (receipt,) = (await run_of(resources, run_id)).receipts
     assert (receipt.unchanged, receipt.records_read, receipt.unknown_fields) == (30, 30, {})
 
 
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """Refuse files of more than a kilobyte, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("full_disk")
 async def test_a_failed_export_leaves_the_old_file_and_nothing_else(
-    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, tmp_path: Path
 ) -> None:
     await fill(resources)
     path = tmp_path / "posts.jsonl"
     path.write_text("old")
-
-    def full(_rows: Any) -> bytes:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(exporting, "_jsonl", full)
-    with pytest.raises(Exception, match=r"posts\.jsonl: cannot be written \(No space left on device\)"):
+    with pytest.raises(InputError, match=r"posts\.jsonl: cannot be written \(File too large\)"):
         await export(resources, path, "posts")
     assert [file.name for file in tmp_path.iterdir()] == ["posts.jsonl"]
     assert path.read_text() == "old"
@@ -135,7 +130,7 @@ async def test_a_device_or_a_pipe_is_not_replaced_and_a_link_stays_a_link(
     await fill(resources)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="no regular file"):
-        await export(resources, tmp_path / "pipe", "users")
+        await export(resources, tmp_path / "pipe", "users", format="jsonl")
     assert (tmp_path / "pipe").is_fifo()
     (tmp_path / "link.jsonl").symlink_to(tmp_path / "real.jsonl")
     await export(resources, tmp_path / "link.jsonl", "users")

@@ -56,8 +56,8 @@ async def write(resources: Resources, *records: PostRecord, writer: Writer | Non
 
 async def tags_of(resources: Resources) -> dict[str, list[str]]:
     async with resources.database.reading() as session:
-        rows = [row async for part in partitions(session, "posts", SITE, 100) for row in part]
-        return {row["external_id"]: row["tags"] for row in rows}
+        parts = [part.columns async for part in partitions(session, "posts", SITE, 100)]
+    return {key: tags for part in parts for key, tags in zip(part["external_id"], part["tags"], strict=True)}
 
 
 @each_writer
