@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
-from zstandard import ZstdCompressor
+from jobs.zstandard import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def _member() -> Compressor:
 
 
 def _frame() -> Compressor:
-    return ZstdCompressor(write_checksum=True).compressobj()
+    return zstd.ZstdCompressor(options={zstd.CompressionParameter.checksum_flag: 1})
 
 
 COMPRESSIONS: dict[str, Callable[[], Compressor]] = {".gz": _member, ".zst": _frame}

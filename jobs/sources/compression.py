@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import sys
 import zlib
 from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from jobs.zstandard import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
