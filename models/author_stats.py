@@ -28,7 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigKey, count
 from models.bulk import given_rows
-from models.clock import UtcDay, moment, now
+from models.clock import UtcDay, now
 from models.dialect import among, dialect_of, insert_or_touch
 from models.post import Post
 from models.user import User
@@ -162,10 +162,8 @@ async def _mark(session: AsyncSession, author_ids: Sequence[int]) -> None:
         given = given_rows(marks, ["author_id"], [(author,) for author in author_ids])
         await session.execute(statement.from_select(["author_id", "marked_at"], select(given, now())))
     else:
-        marked_at = await moment(session)
-        await session.execute(
-            statement, [{"author_id": author, "marked_at": marked_at} for author in author_ids]
-        )
+        rows = [{"author_id": author} for author in author_ids]
+        await session.execute(statement.values(marked_at=now()), rows)
 
 
 async def all_fresh(session: AsyncSession) -> bool:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import String, Text, column, func, insert, literal, update
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 
+from models.base import UtcDateTime
 from models.dialect import dialect_of
 
 if TYPE_CHECKING:
@@ -18,36 +19,50 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.types import TypeEngine
 
+FEW_ROWS = 20
+"""So many are as well inserted: COPY takes a round trip more."""
+
 
 async def insert_rows(
     session: AsyncSession, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Insert rows, each the values of `columns`: by COPY on PostgreSQL, else by one INSERT of many.
+    """Insert rows, each the values of `columns`: many by COPY on PostgreSQL, else by one INSERT.
 
     Raises:
         DBAPIError: the database refused one, and with it all.
 
     """
-    if rows and dialect_of(session) == "postgresql":
-        await _copy(session, table, columns, rows)
+    if len(rows) > FEW_ROWS and dialect_of(session) == "postgresql":
+        await copy_rows(session, table, columns, rows)
     elif rows:
         await session.execute(insert(table), [dict(zip(columns, row, strict=True)) for row in rows])
 
 
-async def _copy(
+async def copy_rows(
     session: AsyncSession, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Send rows by binary COPY in the session's transaction.
+    """Send rows to PostgreSQL by binary COPY in the session's transaction.
 
     The session is asked for its connection first: it begins a transaction or a savepoint no earlier, and a
     COPY before it would commit by itself.
+
+    Raises:
+        DBAPIError: the database refused one, and with it all.
+        StatementError: a time says no time zone; the driver would take it for local time.
+
     """
+    if any(row[place].tzinfo is None for place in _times(table, columns) for row in rows if row[place]):
+        raise StatementError("naive datetime: say which time zone it is in", f"COPY {table.name}", None, None)
     connection = await session.connection()
     driver: Any = (await connection.get_raw_connection()).driver_connection
     try:
         await driver.copy_records_to_table(table.name, columns=columns, records=rows)
     except (PostgresError, InterfaceError) as error:
         raise DBAPIError(f"COPY {table.name}", None, error) from error
+
+
+def _times(table: Table, columns: Sequence[str]) -> Sequence[int]:
+    return [place for place, name in enumerate(columns) if isinstance(table.c[name].type, UtcDateTime)]
 
 
 async def update_rows(

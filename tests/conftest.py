@@ -252,7 +252,7 @@ def command_line(settings: Settings, folder: Path) -> CommandLine:
             "HEADRACE_HOME": str(settings.home),
             "HEADRACE_QUEUE": settings.queue,
             "HEADRACE_LEASE_SECONDS": str(settings.lease_seconds),
-            "HEADRACE_BATCH_SIZE": str(settings.batch_size),
+            "HEADRACE_BATCH_SIZE": str(settings.batch_size or ""),
         },
         folder,
     )

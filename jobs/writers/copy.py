@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from jobs.errors import BatchConflictError
-from models.bulk import insert_rows, update_rows
+from models.bulk import copy_rows, update_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 async def insert(session: AsyncSession, model: Model, columns: Sequence[str], rows: Rows) -> Sequence[int]:
     """Copy the rows, whose keys must be known."""
-    await insert_rows(session, cast("Table", model.__table__), columns, rows)
+    await copy_rows(session, cast("Table", model.__table__), columns, rows)
     return [row[0] for row in rows]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
-from models import Post, User
+from models import Post, StaleAuthor, User
 from models.pages import Paging
 from models.post_changes import create_post, delete_post, update_post
 from models.post_search import PostFilter, post_by_id, post_by_key, posts_of_user, search_posts
@@ -103,6 +103,7 @@ async def test_each_query_sends_as_many_statements_as_documented(
     sent: dict[str, list[str]] = {}
     for name, call in (READS | WRITES).items():
         async with resources.database.writing() as session:
+            await session.execute(delete(StaleAuthor))  # an author who is marked already costs one less
             someone = await session.merge(first_user, load=False) if name == "posts_of_user" else first_user
             statements.clear()
             await call(session, someone, first_post)
