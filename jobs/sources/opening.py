@@ -15,7 +15,8 @@ from jobs.sources.errors import (
 )
 from jobs.sources.glimpse import glimpse
 from jobs.sources.layout import Layout
-from jobs.sources.reading import SOURCES, Item, read
+from jobs.sources.reading import SOURCES, read
+from jobs.sources.record import Item
 from jobs.sources.streams import opened
 
 if TYPE_CHECKING:

@@ -8,6 +8,9 @@ from jobs.sources.record import BadRecord
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Callable, Sequence
+
+    from jobs.sources.record import Item
 
 CHUNK_BYTES = 256 * 1024
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -16,8 +19,11 @@ LONGEST_BOUNDARY_BYTES = 128
 
 # A record's bytes with its offset and the offset where reading goes on.
 Frame: TypeAlias = tuple[int, int, bytes]
-# Values by field name, how many characters were repaired, and the names of unknown fields.
-Parsed: TypeAlias = tuple[dict[str, object], int, tuple[str, ...]]
+# Values in the order of COLUMNS, how many characters were repaired, and the names of unknown fields.
+Parsed: TypeAlias = "tuple[Sequence[object], int, tuple[str, ...]]"
+
+# Makes a record or a reject of a frame, in the way that defines what is right.
+Judge: TypeAlias = "Callable[[Frame], Item]"
 
 
 class Stream(Protocol):
