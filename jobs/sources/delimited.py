@@ -7,9 +7,10 @@ from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from jobs.sources.columns import check_columns, unknown_columns
 from jobs.sources.entities import entity_of
-from jobs.sources.errors import UnknownColumnsError, UnknownFormatError, UnloadableError, WrongEncodingError
-from jobs.sources.fields import COLUMNS, MAKERS, NAME_CHARS, NOT_READ, REQUIRED
+from jobs.sources.errors import UnknownFormatError, UnloadableError, WrongEncodingError
+from jobs.sources.fields import COLUMNS, MAKERS
 from jobs.sources.layout import Layout
 from jobs.sources.record import BadRecord
 from jobs.sources.text import repaired
@@ -38,17 +39,7 @@ def look(seen: Glimpse, asked: Entity | None) -> Layout:
     """Read the header, tell the entity by the file's name or the columns, and miss none that is needed."""
     columns, start = header(seen)
     entity = asked or entity_of(seen, columns)
-    for name in REQUIRED[entity]:
-        if columns.count(name) == 0:
-            given = ", ".join(columns)[:80]
-            raise UnknownColumnsError(
-                seen.path, f"its header has no column {name}: {given!a}", "rename the columns"
-            )
-    for name in COLUMNS[entity]:
-        if columns.count(name) > 1:
-            raise UnknownColumnsError(
-                seen.path, f"its header has the column {name} twice", "rename one of them"
-            )
+    check_columns(seen.path, columns, entity)
     return Layout(seen.path, "csv", entity, start, seen.size, columns, compression=seen.compression)
 
 
@@ -128,7 +119,7 @@ def _oversized(window: Window) -> BadRecord:
 
 def quick(window: Window, layout: Layout, judge: Judge) -> list[Item]:
     """Give the items of the rows in view, up to the first that is cut off, too large or none."""
-    make, took = MAKERS[layout.entity], (0, _unknown(layout.columns, layout.entity))
+    make, took = MAKERS[layout.entity], (0, unknown_columns(layout.columns, layout.entity))
     data, base, begin = window.data, window.base, window.position
     items: list[Item] = []
     while (row := ROW.match(data, begin)) and (content := row[0]).endswith(b"\n"):
@@ -166,7 +157,7 @@ def parse(line: str, layout: Layout) -> Parsed:
     """Give the values of a row, the repairs they took and the names of unknown columns."""
     line, repairs = repaired(line) if "\0" in line else (line, 0)
     values = _placed(split(line), layout.columns, layout.entity)
-    return values, repairs, _unknown(layout.columns, layout.entity)
+    return values, repairs, unknown_columns(layout.columns, layout.entity)
 
 
 def _placed(fields: list[str], columns: tuple[str, ...], entity: Entity) -> list[str | None]:
@@ -212,9 +203,3 @@ def _split_at_quotes(line: str) -> list[str]:
         if behind:
             return []  # no comma behind the closing quote
     return fields + plain
-
-
-@lru_cache(maxsize=64)
-def _unknown(columns: tuple[str, ...], entity: Entity) -> tuple[str, ...]:
-    known = (*COLUMNS[entity], *NOT_READ)
-    return tuple(repaired(name)[0][:NAME_CHARS] for name in columns if name not in known)

@@ -16,7 +16,7 @@ from jobs.sources.errors import UnknownFormatError, UnloadableError
 from jobs.sources.fields import COLUMNS, MAKERS, NOT_READ
 from jobs.sources.layout import Layout
 from jobs.sources.record import BadRecord
-from jobs.sources.text import repaired
+from jobs.sources.text import repaired_values
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, Window, oversized, pass_over
 
 if TYPE_CHECKING:
@@ -115,9 +115,11 @@ def parse(line: str, layout: Layout) -> Parsed:
         raise UnloadableError("syntax", "the line holds a JSON value that is no object")
     known = COLUMNS[layout.entity]
     unknown = tuple(name for name in found if name not in known and name not in NOT_READ)
-    values = {name: found[name] for name in known if name in found}
-    repairs = _repair(values) if IMPOSSIBLE.search(line) else 0
-    return [values.get(name) for name in known], repairs, unknown
+    values: list[object] = [found.get(name) for name in known]
+    repairs = 0
+    if IMPOSSIBLE.search(line):
+        values, repairs = repaired_values(values)
+    return values, repairs, unknown
 
 
 def decoded(line: str) -> object:
@@ -140,17 +142,3 @@ def _decode(line: str) -> object:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON number")
-
-
-def _repair(values: dict[str, object]) -> int:
-    """Repair the texts among the values in place and count the characters replaced."""
-    repairs = 0
-    for name, value in values.items():
-        if isinstance(value, str):
-            values[name], count = repaired(value)
-            repairs += count
-        elif isinstance(value, list):
-            inner: dict[str, object] = {str(index): item for index, item in enumerate(value)}
-            repairs += _repair(inner)
-            values[name] = list(inner.values())
-    return repairs

@@ -11,7 +11,7 @@ from jobs.sources.errors import BrokenStreamError, UnloadableError
 from jobs.sources.fields import MAKERS, NAME_CHARS
 from jobs.sources.record import BadRecord, Item
 from jobs.sources.text import repaired
-from jobs.sources.window import RAW_BYTES, Window
+from jobs.sources.window import RAW_BYTES, Table, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -67,14 +67,17 @@ SOURCES = (
 )
 
 
-def read(stream: Stream, layout: Layout, start: int) -> Iterator[Item]:
-    """Give each record, or what could not be made one, from byte `start` of the stream on to `layout.stop`.
+def read(stream: Stream | Table, layout: Layout, start: int) -> Iterator[Item]:
+    """Give each record, or what could not be made one, from offset `start` of the stream on to `layout.stop`.
 
     `start` is `layout.start`, or the `end` of an item yielded before: then exactly the rest follows. The
     stream must be seekable. Nothing in the bytes raises; errors of the stream itself (OSError) pass through.
     Of a broken compressed stream the last complete record is the last.
     """
-    found = blocks(Window(stream, start), layout)
+    if isinstance(stream, Table):
+        found = stream.blocks(layout, start)
+    else:
+        found = blocks(Window(stream, start), layout)
     return chain.from_iterable(found if layout.stop is None else _until(layout.stop, found))
 
 

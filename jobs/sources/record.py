@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Entity = Literal["users", "posts", "tags"]
-Format = Literal["stackexchange", "jsonl", "csv"]
+Format = Literal["stackexchange", "jsonl", "csv", "parquet"]
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a record stood: byte offsets into the (decompressed) file; reading goes on at `end`."""
+    """Where a record stood: byte offsets into the unpacked file, or row numbers; reading goes on at `end`.
+
+    `raw` is the first 64 KiB of its bytes, of a row of Parquet as JSON.
+    """
 
     offset: int
     end: int

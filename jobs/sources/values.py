@@ -86,6 +86,8 @@ def moment(field: str, value: object) -> datetime | None:
             raise UnloadableError("date", f"{field} may be a date or epoch seconds: {shown(value)}")
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             return _bounded(EPOCH + timedelta(seconds=float(value)))
+        if isinstance(value, datetime):
+            return _utc(value)
     except (ValueError, OverflowError) as error:
         raise UnloadableError("date", f"{field} is no date of the years 1 to 9999: {shown(value)}") from error
     raise UnloadableError("date", f"{field} is neither an ISO 8601 text nor epoch seconds: {shown(value)}")

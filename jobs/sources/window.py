@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from jobs.sources.record import BadRecord
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from jobs.sources.layout import Layout
     from jobs.sources.record import Item
 
 CHUNK_BYTES = 256 * 1024
@@ -34,6 +35,17 @@ class Stream(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Give so many bytes, fewer only at the end."""
+
+
+@runtime_checkable
+class Table(Protocol):
+    """What is read by rows instead."""
+
+    def blocks(self, layout: Layout, start: int) -> Iterator[list[Item]]:
+        """Yield the items of the rows from number `start` on, many at a time."""
+
+    def bytes_done(self, offset: int) -> int:
+        """Say how many of the file's bytes on disk are behind a reader that is at row `offset`."""
 
 
 class Window:
