@@ -24,7 +24,7 @@ Text = Annotated[str, AfterValidator(keepable)]
 SiteName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(keepable)
 ]
-FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv"]
+FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv", "parquet"]
 WriterChoice = Literal["auto", "add_all", "copy"]
 ExportEntity = Literal["users", "posts", "tags", "authors"]
 ExportFormat = Literal["jsonl", "csv", "parquet"]

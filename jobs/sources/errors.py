@@ -39,6 +39,10 @@ class TruncatedDumpError(SourceError):
     """The dump file ends before its root element is closed."""
 
 
+class MissingExtraError(SourceError):
+    """Reading the format needs packages that are not installed."""
+
+
 class BrokenStreamError(SourceError):
     """The compressed file is damaged, or ends before its end."""
 

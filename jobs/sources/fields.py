@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from jobs.sources.errors import UnloadableError
 from jobs.sources.record import PostRecord, TagRecord, UserRecord
 from jobs.sources.values import TAG_CHARS, identifier, integer, moment, tag_names, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
     from jobs.sources.record import Entity
 
@@ -19,64 +19,63 @@ TITLE_CHARS = 1000
 KIND_CHARS = 32
 SCORE_BITS = 32  # sums of scores must fit 64 bits
 REPUTATION_BITS = 64
-Value = TypeVar("Value")
+# How many characters a record took to repair, and the names of its unknown fields.
+Took: TypeAlias = tuple[int, tuple[str, ...]]
+PLAIN: Took = (0, ())
 
 
-class Where(TypedDict):
-    """What every record says besides its own fields."""
-
-    offset: int
-    end: int
-    raw: bytes
-    repairs: int
-    unknown: tuple[str, ...]
-
-
-def user(values: Mapping[str, object], where: Where) -> UserRecord:
-    """Make a user of its values by field name; raise UnloadableError if it breaks a rule."""
-    get = values.get
+def user(values: Sequence[object], offset: int, end: int, raw: bytes, took: Took = PLAIN) -> UserRecord:
+    """Make a user of its values, in the order of COLUMNS; raise UnloadableError if it breaks a rule."""
+    external_id, name, email, reputation, created_at = values
     return UserRecord(
-        **where,
-        external_id=required("external_id", identifier("external_id", get("external_id"))),
-        name=text("name", get("name"), NAME_CHARS),
-        email=text("email", get("email"), EMAIL_CHARS),
-        reputation=integer("reputation", get("reputation"), REPUTATION_BITS) or 0,
-        created_at=moment("created_at", get("created_at")),
+        offset=offset,
+        end=end,
+        raw=raw,
+        repairs=took[0],
+        unknown=took[1],
+        external_id=identifier("external_id", external_id) or missing("external_id"),
+        name=text("name", name, NAME_CHARS),
+        email=text("email", email, EMAIL_CHARS),
+        reputation=integer("reputation", reputation, REPUTATION_BITS) or 0,
+        created_at=moment("created_at", created_at),
     )
 
 
-def post(values: Mapping[str, object], where: Where) -> PostRecord:
-    """Make a post of its values by field name; raise UnloadableError if it breaks a rule."""
-    get = values.get
+def post(values: Sequence[object], offset: int, end: int, raw: bytes, took: Took = PLAIN) -> PostRecord:
+    """Make a post of its values, in the order of COLUMNS; raise UnloadableError if it breaks a rule."""
+    external_id, author_id, author_name, parent_id, kind, title, content, score, created_at, tags = values
     return PostRecord(
-        **where,
-        external_id=required("external_id", identifier("external_id", get("external_id"))),
-        created_at=required("created_at", moment("created_at", get("created_at"))),
-        author_external_id=identifier("author_external_id", get("author_external_id")),
-        author_name=text("author_name", get("author_name"), NAME_CHARS),
-        parent_external_id=identifier("parent_external_id", get("parent_external_id")),
-        kind=text("kind", get("kind"), KIND_CHARS) or "post",
-        title=text("title", get("title"), TITLE_CHARS),
-        content=text("content", get("content")),
-        score=integer("score", get("score"), SCORE_BITS) or 0,
-        tags=tag_names("tags", get("tags")),
+        offset=offset,
+        end=end,
+        raw=raw,
+        repairs=took[0],
+        unknown=took[1],
+        external_id=identifier("external_id", external_id) or missing("external_id"),
+        created_at=moment("created_at", created_at) or missing("created_at"),
+        author_external_id=None if author_id is None else identifier("author_external_id", author_id),
+        author_name=None if author_name is None else text("author_name", author_name, NAME_CHARS),
+        parent_external_id=None if parent_id is None else identifier("parent_external_id", parent_id),
+        kind=text("kind", kind, KIND_CHARS) or "post",
+        title=None if title is None else text("title", title, TITLE_CHARS),
+        content=text("content", content),
+        score=integer("score", score, SCORE_BITS) or 0,
+        tags=tag_names("tags", tags) if tags else (),
     )
 
 
-def tag(values: Mapping[str, object], where: Where) -> TagRecord:
-    """Make a tag of its values by field name; raise UnloadableError if it breaks a rule."""
-    name = text("name", values.get("name"))
-    return TagRecord(**where, name=required("name", text("name", name and name.strip(), TAG_CHARS) or None))
+def tag(values: Sequence[object], offset: int, end: int, raw: bytes, took: Took = PLAIN) -> TagRecord:
+    """Make a tag of its values, in the order of COLUMNS; raise UnloadableError if it breaks a rule."""
+    name = text("name", values[0])
+    name = text("name", name and name.strip(), TAG_CHARS) or missing("name")
+    return TagRecord(offset=offset, end=end, raw=raw, repairs=took[0], unknown=took[1], name=name)
 
 
-def required(field: str, value: Value | None) -> Value:
-    """Give the value back; raise UnloadableError if it is absent."""
-    if value is None:
-        raise UnloadableError("missing", f"{field} is missing")
-    return value
+def missing(field: str) -> NoReturn:
+    """Raise UnloadableError because a field is absent that no record can do without."""
+    raise UnloadableError("missing", f"{field} is missing")
 
 
-MAKERS: dict[Entity, Callable[[Mapping[str, object], Where], UserRecord | PostRecord | TagRecord]] = {
+MAKERS: dict[Entity, Callable[..., UserRecord | PostRecord | TagRecord]] = {
     "users": user,
     "posts": post,
     "tags": tag,

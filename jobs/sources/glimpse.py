@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jobs.sources.compression import ARCHIVES, compression_of, inner_name
 from jobs.sources.errors import EmptyFileError, FileNotReadableError, UnknownFormatError, WrongEncodingError
+from jobs.sources.extras import PARQUET_FIRST_BYTES
 from jobs.sources.unpacking import TAIL_BYTES, Unpacked
 
 if TYPE_CHECKING:
@@ -104,3 +105,5 @@ def _refuse_what_is_no_text(seen: Glimpse) -> None:
             raise UnknownFormatError(seen.path, f"is an archive ({name})", "unpack it first")
     if compression := seen.compression and compression_of(seen.head):
         raise UnknownFormatError(seen.path, f"is compressed twice ({compression.name})", "unpack it once")
+    if seen.compression and seen.head.startswith(PARQUET_FIRST_BYTES):
+        raise UnknownFormatError(seen.path, f"is Parquet inside {seen.compression.name}", "unpack it first")

@@ -9,24 +9,35 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import astuple
 
 from jobs.sources.entities import entity_of
 from jobs.sources.errors import UnknownFormatError, UnloadableError
-from jobs.sources.fields import COLUMNS, NOT_READ
+from jobs.sources.fields import COLUMNS, MAKERS, NOT_READ
 from jobs.sources.layout import Layout
 from jobs.sources.record import BadRecord
-from jobs.sources.text import repaired
-from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized, pass_over
+from jobs.sources.text import repaired_values
+from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, Window, oversized, pass_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from jobs.sources.glimpse import Glimpse
-    from jobs.sources.record import Entity
-    from jobs.sources.window import Frame, Parsed, Stream
+    from jobs.sources.record import Entity, Item
+    from jobs.sources.window import Frame, Judge, Parsed, Stream
 
 LINES_LOOKED_AT = 100
 LINE_END = re.compile(rb"\n")
+# An object that has no other fields than these. Types are left to the rules that every source shares.
+USUAL = {
+    entity: msgspec.json.Decoder(
+        msgspec.defstruct(
+            entity, [(name, object, None) for name in (*NOT_READ, *columns)], forbid_unknown_fields=True
+        )
+    )
+    for entity, columns in COLUMNS.items()
+}
+UNUSUAL = (UnloadableError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 IMPOSSIBLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -71,6 +82,24 @@ def frames(window: Window, _layout: Layout | None = None) -> Iterator[Frame | Ba
             yield frame
 
 
+def quick(window: Window, layout: Layout, judge: Judge) -> list[Item]:
+    """Give the items of the lines in view: those that are as usual straight from their fields."""
+    decode, make = USUAL[layout.entity].decode, MAKERS[layout.entity]
+    data, base, begin = window.data, window.base, window.position
+    items: list[Item] = []
+    while (end := data.find(b"\n", begin) + 1) and end - begin <= MAX_RECORD_BYTES:
+        line = data[begin:end]
+        try:
+            _site, *values = astuple(decode(line))
+            items.append(make(values, base + begin, base + end, line[:RAW_BYTES]))
+        except UNUSUAL:
+            if line.strip():
+                items.append(judge((base + begin, base + end, line)))
+        begin = end
+    window.position = begin
+    return items
+
+
 def cuts(stream: Stream, _layout: Layout, wanted: Iterable[int]) -> Iterator[int]:
     """Yield, for each wanted offset, the next at which a line begins."""
     for offset in wanted:
@@ -86,8 +115,10 @@ def parse(line: str, layout: Layout) -> Parsed:
         raise UnloadableError("syntax", "the line holds a JSON value that is no object")
     known = COLUMNS[layout.entity]
     unknown = tuple(name for name in found if name not in known and name not in NOT_READ)
-    values = {name: found[name] for name in known if name in found}
-    repairs = _repair(values) if IMPOSSIBLE.search(line) else 0
+    values: list[object] = [found.get(name) for name in known]
+    repairs = 0
+    if IMPOSSIBLE.search(line):
+        values, repairs = repaired_values(values)
     return values, repairs, unknown
 
 
@@ -111,17 +142,3 @@ def _decode(line: str) -> object:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON number")
-
-
-def _repair(values: dict[str, object]) -> int:
-    """Repair the texts among the values in place and count the characters replaced."""
-    repairs = 0
-    for name, value in values.items():
-        if isinstance(value, str):
-            values[name], count = repaired(value)
-            repairs += count
-        elif isinstance(value, list):
-            inner: dict[str, object] = {str(index): item for index, item in enumerate(value)}
-            repairs += _repair(inner)
-            values[name] = list(inner.values())
-    return repairs

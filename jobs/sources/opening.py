@@ -13,9 +13,11 @@ from jobs.sources.errors import (
     NoDumpFilesError,
     UnknownFormatError,
 )
+from jobs.sources.extras import PARQUET_EXTENSION, PARQUET_FIRST_BYTES, parquet_for
 from jobs.sources.glimpse import glimpse
 from jobs.sources.layout import Layout
-from jobs.sources.reading import SOURCES, Item, read
+from jobs.sources.reading import SOURCES, read
+from jobs.sources.record import Item
 from jobs.sources.streams import opened
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SOURCES", "Item", "Layout", "find_files", "inspect", "opened", "read"]
 
-EXTENSIONS = tuple(extension for source in SOURCES for extension in source.extensions)
+EXTENSIONS = (*(extension for source in SOURCES for extension in source.extensions), PARQUET_EXTENSION)
 LOADING_ORDER: tuple[Entity, ...] = ("users", "tags", "posts")
 
 
@@ -37,12 +39,17 @@ def inspect(path: Path, *, format: Format | Literal["auto"], entity: Entity | Li
     """
     seen = glimpse(path)
     chosen = format_of(seen) if format == "auto" else format
-    source = next(source for source in SOURCES if source.format == chosen)
-    return source.look(seen, None if entity == "auto" else entity)
+    asked = None if entity == "auto" else entity
+    if chosen == "parquet":
+        found: Layout = parquet_for(path).look(seen, asked)
+        return found
+    return next(source for source in SOURCES if source.format == chosen).look(seen, asked)
 
 
 def format_of(seen: Glimpse) -> Format:
     """Tell the format by the first byte, else by the extension, else by the names in a header."""
+    if seen.head.startswith(PARQUET_FIRST_BYTES):
+        return "parquet"
     first_byte = seen.head[seen.text_start :].lstrip()[:1]
     by_content = (source.format for source in SOURCES if source.first_byte == first_byte)
     by_name = (source.format for source in SOURCES if seen.name.suffix.lower() in source.extensions)
@@ -50,7 +57,7 @@ def format_of(seen: Glimpse) -> Format:
         return known
     if not seen.is_binary and entity_of_fields(delimited.header(seen)[0]):
         return "csv"
-    problem = "binary data" if seen.is_binary else "neither a Stack Exchange dump, JSON Lines nor CSV"
+    problem = "binary data" if seen.is_binary else "no format that is known"
     raise UnknownFormatError(seen.path, f"holds {problem}", "check the file or name its format with --format")
 
 

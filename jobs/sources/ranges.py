@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobs.sources.extras import parquet_for
 from jobs.sources.reading import source_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ def boundaries(layout: Layout, parts: int) -> list[int]:
         OSError: the file cannot be read.
 
     """
+    if layout.format == "parquet":
+        begins: list[int] = parquet_for(layout.path).boundaries(layout, parts)
+        return begins
     if layout.compression:
         return [layout.start]
     share = (layout.size - layout.start) / parts

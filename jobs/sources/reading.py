@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
-from jobs.sources import delimited, jsonl, markup, prolog, stackexchange
+from jobs.sources import delimited, jsonl, markup, prolog, rows, stackexchange
 from jobs.sources.errors import BrokenStreamError, UnloadableError
-from jobs.sources.fields import MAKERS, NAME_CHARS, Where
-from jobs.sources.record import BadRecord, PostRecord, TagRecord, UserRecord
+from jobs.sources.fields import MAKERS, NAME_CHARS
+from jobs.sources.record import BadRecord, Item
 from jobs.sources.text import repaired
-from jobs.sources.window import RAW_BYTES, Window
+from jobs.sources.window import RAW_BYTES, Table, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,16 +19,15 @@ if TYPE_CHECKING:
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.layout import Layout
     from jobs.sources.record import Entity, Format
-    from jobs.sources.window import Frame, Parsed, Stream
-
-Item: TypeAlias = UserRecord | PostRecord | TagRecord | BadRecord
+    from jobs.sources.window import Frame, Judge, Parsed, Stream
 
 
 class Source(NamedTuple):
     """How one format is read.
 
-    What is seen at its ends, where its records are, what one of them says, and at or behind which of the
-    offsets that are wanted reading can begin without what is before.
+    `look` tells what is seen at the ends of a file. `frames` and `parse` define where its records are and
+    what one of them says. `quick` gives the same items of what is in view, many at a time, up to the first
+    that it cannot be sure of. `cuts` says at or behind which of the wanted offsets reading can begin alone.
     """
 
     format: Format
@@ -35,34 +36,79 @@ class Source(NamedTuple):
     look: Callable[[Glimpse, Entity | None], Layout]
     frames: Callable[[Window, Layout], Iterator[Frame | BadRecord]]
     parse: Callable[[str, Layout], Parsed]
+    quick: Callable[[Window, Layout, Judge], list[Item]]
     cuts: Callable[[Stream, Layout, Iterable[int]], Iterator[int]]
 
 
 SOURCES = (
     Source(
-        "stackexchange", (".xml",), b"<", prolog.look, stackexchange.frames, stackexchange.parse, markup.cuts
+        "stackexchange",
+        (".xml",),
+        b"<",
+        prolog.look,
+        stackexchange.frames,
+        stackexchange.parse,
+        rows.quick,
+        markup.cuts,
     ),
-    Source("jsonl", (".jsonl", ".ndjson"), b"{", jsonl.look, jsonl.frames, jsonl.parse, jsonl.cuts),
-    Source("csv", (".csv",), None, delimited.look, delimited.frames, delimited.parse, delimited.cuts),
+    Source(
+        "jsonl", (".jsonl", ".ndjson"), b"{", jsonl.look, jsonl.frames, jsonl.parse, jsonl.quick, jsonl.cuts
+    ),
+    Source(
+        "csv",
+        (".csv",),
+        None,
+        delimited.look,
+        delimited.frames,
+        delimited.parse,
+        delimited.quick,
+        delimited.cuts,
+    ),
 )
 
 
-def read(stream: Stream, layout: Layout, start: int) -> Iterator[Item]:
-    """Yield each record, or what could not be made one, from byte `start` of the stream on to `layout.stop`.
+def read(stream: Stream | Table, layout: Layout, start: int) -> Iterator[Item]:
+    """Give each record, or what could not be made one, from offset `start` of the stream on to `layout.stop`.
 
     `start` is `layout.start`, or the `end` of an item yielded before: then exactly the rest follows. The
     stream must be seekable. Nothing in the bytes raises; errors of the stream itself (OSError) pass through.
     Of a broken compressed stream the last complete record is the last.
     """
+    if isinstance(stream, Table):
+        found = stream.blocks(layout, start)
+    else:
+        found = blocks(Window(stream, start), layout)
+    return chain.from_iterable(found if layout.stop is None else _until(layout.stop, found))
+
+
+def blocks(window: Window, layout: Layout) -> Iterator[list[Item]]:
+    """Yield the items that `one_by_one` gives, many at a time where they are as usual."""
     source = source_of(layout)
+    judge = partial(_judged, source=source, layout=layout)
+    carefully = one_by_one(window, layout)
     try:
-        for frame in source.frames(Window(stream, start), layout):
-            item = frame if isinstance(frame, BadRecord) else _record(frame, source, layout)
-            if layout.stop is not None and item.offset >= layout.stop:
+        while True:
+            if block := source.quick(window, layout, judge):
+                yield block
+            if (item := next(carefully, None)) is None:
                 return
-            yield item
+            yield [item]
     except BrokenStreamError:
         return  # `opened` raises it when it is left.
+
+
+def one_by_one(window: Window, layout: Layout) -> Iterator[Item]:
+    """Give the items from the window's position on; this defines what they are."""
+    source = source_of(layout)
+    return map(partial(_judged, source=source, layout=layout), source.frames(window, layout))
+
+
+def _until(stop: int, found: Iterator[list[Item]]) -> Iterator[list[Item]]:
+    for block in found:
+        if block[-1].offset >= stop:
+            yield [item for item in block if item.offset < stop]
+            return
+        yield block
 
 
 def source_of(layout: Layout) -> Source:
@@ -70,14 +116,16 @@ def source_of(layout: Layout) -> Source:
     return next(source for source in SOURCES if source.format == layout.format)
 
 
-def _record(frame: Frame, source: Source, layout: Layout) -> Item:
+def _judged(frame: Frame | BadRecord, source: Source, layout: Layout) -> Item:
+    """Make a record of a frame, or a reject."""
+    if isinstance(frame, BadRecord):
+        return frame
     offset, end, content = frame
     raw = content[:RAW_BYTES]
     try:
         values, repairs, names = source.parse(content.decode(), layout)
         unknown = tuple(repaired(name)[0][:NAME_CHARS] for name in names) if names else ()
-        where: Where = {"offset": offset, "end": end, "raw": raw, "repairs": repairs, "unknown": unknown}
-        return MAKERS[layout.entity](values, where)
+        return MAKERS[layout.entity](values, offset, end, raw, (repairs, unknown))
     except UnicodeDecodeError as error:
         reason = f"byte {offset + error.start} is not UTF-8"
         return BadRecord(offset=offset, end=end, raw=raw, rule="encoding", reason=reason)

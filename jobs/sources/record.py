@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 Entity = Literal["users", "posts", "tags"]
-Format = Literal["stackexchange", "jsonl", "csv"]
+Format = Literal["stackexchange", "jsonl", "csv", "parquet"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """Where a record stood: byte offsets into the (decompressed) file; reading goes on at `end`."""
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a record stood: byte offsets into the unpacked file, or row numbers; reading goes on at `end`.
+
+    `raw` is the first 64 KiB of its bytes, of a row of Parquet as JSON.
+    """
 
     offset: int
     end: int
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record(Span):
+class Record(Span, frozen=True, kw_only=True):
     """A record that can be loaded; `repairs` counts characters that had to be replaced to keep it."""
 
     repairs: int = 0
     unknown: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserRecord(Record):
+class UserRecord(Record, frozen=True, kw_only=True):
     """A user as its site knows them."""
 
     external_id: str
@@ -40,8 +41,7 @@ class UserRecord(Record):
     created_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostRecord(Record):
+class PostRecord(Record, frozen=True, kw_only=True):
     """A post; its author and parent are named by the site's own ids."""
 
     external_id: str
@@ -56,16 +56,17 @@ class PostRecord(Record):
     tags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TagRecord(Record):
+class TagRecord(Record, frozen=True, kw_only=True):
     """A tag, known by its name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRecord(Span):
+class BadRecord(Span, frozen=True, kw_only=True):
     """Bytes that are no loadable record: which rule they break and, in words, how."""
 
     rule: str
     reason: str
+
+
+Item: TypeAlias = UserRecord | PostRecord | TagRecord | BadRecord

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from jobs.sources.text import repaired
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_CODE_POINT = 0x10FFFF
 REFERENCE = re.compile(r"&(?:#x([0-9A-Fa-f]+);|#([0-9]+);|(lt|gt|quot|apos|amp);)?")
@@ -25,6 +30,26 @@ def decode(value: str) -> tuple[str, int]:
     if len(value) - len(decoded) == len("amp;") * decoded.count("&"):
         return decoded, 0
     return _decode_rare(value)
+
+
+def decode_all(values: Sequence[str]) -> list[str | None]:
+    """Give what `decode` gives for each of many values, several times faster; None for what XML forbids.
+
+    No value may be empty, or hold a `<` or a raw line break.
+    """
+    document = f"<a>{'<b/>'.join(values)}</a>".encode()
+    texts: list[str | None] = []
+    parser = ParserCreate("UTF-8")
+    parser.buffer_text = True
+    parser.buffer_size = len(document)
+    parser.CharacterDataHandler = texts.append
+    parser.EndElementHandler = len  # any function, so that what is buffered is given before
+    try:
+        parser.Parse(document, True)  # noqa: FBT003 - it takes no keyword
+    except ExpatError:
+        half = len(values) // 2
+        return [*decode_all(values[:half]), *decode_all(values[half:])] if half else [None]
+    return texts
 
 
 def _decode_rare(value: str) -> tuple[str, int]:

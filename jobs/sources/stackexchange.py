@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobs.sources.fields import COLUMNS
 from jobs.sources.markup import attributes, normal, rows
 from jobs.sources.references import decode
 
@@ -123,8 +124,13 @@ def parse(row: str, layout: Layout) -> Parsed:
                 repairs += repaired
             values[field] = value
     if kind := values.get("kind"):
-        values["kind"] = POST_TYPES.get(str(kind), f"type-{kind}")
-    return values, repairs, unknown
+        values["kind"] = post_type(str(kind))
+    return [values.get(name) for name in COLUMNS[layout.entity]], repairs, unknown
+
+
+def post_type(number: str) -> str:
+    """Give the name of a kind of posts."""
+    return POST_TYPES.get(number) or f"type-{number}"
 
 
 def _as_usual(row: str, known: frozenset[str]) -> dict[str, str] | None:

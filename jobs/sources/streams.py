@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeAlias
 
+from jobs.sources.extras import parquet_for
 from jobs.sources.prolog import check_end
 from jobs.sources.unpacking import Unpacked
-from jobs.sources.window import Stream
+from jobs.sources.window import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
     from jobs.sources.layout import Layout
-
-
-class Opened(Stream, Protocol):
-    """A file that is open for `read`."""
-
-    def bytes_done(self, offset: int) -> int:
-        """Say how many of the file's bytes on disk are behind a reader that is at `offset`."""
 
 
 class Plain:
@@ -35,6 +29,10 @@ class Plain:
         return offset
 
 
+# What `read` reads. Each says how many of the file's bytes on disk are behind a reader that is at an offset.
+Opened: TypeAlias = Plain | Unpacked | Table
+
+
 @contextmanager
 def opened(layout: Layout) -> Iterator[Opened]:
     """Open a file for `read`; when it is left, say if its end is not what it should be.
@@ -47,6 +45,10 @@ def opened(layout: Layout) -> Iterator[Opened]:
         OSError: the file cannot be read.
 
     """
+    if layout.format == "parquet":
+        with parquet_for(layout.path).opened_table(layout) as table:
+            yield table
+        return
     with layout.path.open("rb") as file:
         if layout.compression is None:
             yield Plain(file)

@@ -14,8 +14,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_WITHOUT_ZONE = EPOCH.replace(tzinfo=None)
 FIRST_DAY = datetime(1, 1, 2, tzinfo=UTC)
 LAST_DAY = datetime(9999, 12, 31, tzinfo=UTC)
+FIRST_YEAR, LAST_YEAR = FIRST_DAY.year, LAST_DAY.year
 INTEGER = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 MAX_INTEGER_CHARS = 40
+DIGITS_THAT_FIT = 9  # into 32 bits, the smallest size there is
 EPOCH_SECONDS = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?")
 YEAR_OR_DAY = re.compile(r"[0-9]{4}(?:[0-9]{4})?")
 
@@ -28,11 +30,17 @@ def text(field: str, value: object, limit: int | None = None) -> str | None:
         raise UnloadableError("type", f"{field} is not text: {shown(value)}")
     if limit is not None and len(value) > limit:
         raise UnloadableError("length", f"{field} has {len(value)} characters, {limit} are allowed")
+    if "\0" in value:
+        raise UnloadableError("character", f"{field} holds U+0000, which cannot be kept")
     return value
 
 
 def identifier(field: str, value: object) -> str | None:
     """Give an id of 1 to 64 characters, made from text or an integer; an empty one counts as absent."""
+    if value is None:
+        return None
+    if isinstance(value, str) and value.isalnum() and len(value) <= ID_CHARS:
+        return value  # what nearly all ids are, and none of what is looked for below
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     given = (text(field, value) or "").strip()
@@ -43,6 +51,8 @@ def identifier(field: str, value: object) -> str | None:
 
 def integer(field: str, value: object, bits: int) -> int | None:
     """Give a signed integer of that many bits, from a number or its decimal notation; empty is absent."""
+    if isinstance(value, str) and len(value) <= DIGITS_THAT_FIT and value.isdecimal() and value.isascii():
+        return int(value)  # what nearly all are
     number = _number(field, value.strip() if isinstance(value, str) else value)
     if number is not None and not -(1 << bits - 1) <= number < 1 << bits - 1:
         raise UnloadableError("range", f"{field} does not fit {bits} bits: {shown(value)}")
@@ -70,28 +80,37 @@ def moment(field: str, value: object) -> datetime | None:
     if value is None or value == "":
         return None
     try:
-        # The hyphen tells most dates from epoch seconds without a closer look.
-        if isinstance(value, str) and (value[4:5] == "-" or not EPOCH_SECONDS.fullmatch(value)):
-            return _bounded(_utc(datetime.fromisoformat(value)))
+        if isinstance(value, str) and not _is_number(value):
+            return _utc(datetime.fromisoformat(value))
         if isinstance(value, str) and YEAR_OR_DAY.fullmatch(value):
             raise UnloadableError("date", f"{field} may be a date or epoch seconds: {shown(value)}")
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             return _bounded(EPOCH + timedelta(seconds=float(value)))
+        if isinstance(value, datetime):
+            return _utc(value)
     except (ValueError, OverflowError) as error:
         raise UnloadableError("date", f"{field} is no date of the years 1 to 9999: {shown(value)}") from error
     raise UnloadableError("date", f"{field} is neither an ISO 8601 text nor epoch seconds: {shown(value)}")
 
 
-def _bounded(moment: datetime) -> datetime:
-    """Refuse the first and the last day: drivers take the ends of the calendar for infinity."""
-    if not FIRST_DAY <= moment < LAST_DAY:
-        raise OverflowError
-    return moment
+def _is_number(value: str) -> bool:
+    # The hyphen tells most dates from epoch seconds without a closer look.
+    return value[4:5] != "-" and EPOCH_SECONDS.fullmatch(value) is not None
 
 
 def _utc(moment: datetime) -> datetime:
-    # Several times faster than replacing tzinfo, and the same.
-    return EPOCH + (moment - EPOCH_WITHOUT_ZONE) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        moment = EPOCH + (
+            moment - EPOCH_WITHOUT_ZONE
+        )  # several times faster than replacing tzinfo, and the same
+    return _bounded(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+def _bounded(moment: datetime) -> datetime:
+    """Refuse the first and the last day: drivers take the ends of the calendar for infinity."""
+    if FIRST_YEAR < moment.year < LAST_YEAR or FIRST_DAY <= moment < LAST_DAY:
+        return moment
+    raise OverflowError
 
 
 def tag_names(field: str, value: object) -> tuple[str, ...]:

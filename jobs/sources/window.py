@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from jobs.sources.record import BadRecord
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Callable, Iterator, Sequence
+
+    from jobs.sources.layout import Layout
+    from jobs.sources.record import Item
 
 CHUNK_BYTES = 256 * 1024
 MAX_RECORD_BYTES = 16 * 1024 * 1024
@@ -16,8 +20,11 @@ LONGEST_BOUNDARY_BYTES = 128
 
 # A record's bytes with its offset and the offset where reading goes on.
 Frame: TypeAlias = tuple[int, int, bytes]
-# Values by field name, how many characters were repaired, and the names of unknown fields.
-Parsed: TypeAlias = tuple[dict[str, object], int, tuple[str, ...]]
+# Values in the order of COLUMNS, how many characters were repaired, and the names of unknown fields.
+Parsed: TypeAlias = "tuple[Sequence[object], int, tuple[str, ...]]"
+
+# Makes a record or a reject of a frame, in the way that defines what is right.
+Judge: TypeAlias = "Callable[[Frame], Item]"
 
 
 class Stream(Protocol):
@@ -28,6 +35,17 @@ class Stream(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Give so many bytes, fewer only at the end."""
+
+
+@runtime_checkable
+class Table(Protocol):
+    """What is read by rows instead."""
+
+    def blocks(self, layout: Layout, start: int) -> Iterator[list[Item]]:
+        """Yield the items of the rows from number `start` on, many at a time."""
+
+    def bytes_done(self, offset: int) -> int:
+        """Say how many of the file's bytes on disk are behind a reader that is at row `offset`."""
 
 
 class Window:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobs.sources.layout import Layout
-from jobs.sources.reading import Item, read
-from jobs.sources.record import BadRecord, PostRecord, TagRecord, UserRecord
+from jobs.sources.reading import read
+from jobs.sources.record import BadRecord, Item, PostRecord, TagRecord, UserRecord
 
 if TYPE_CHECKING:
     from jobs.sources.record import Entity, Format

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.sources.layout import Layout
-    from jobs.sources.reading import Item
-    from jobs.sources.record import Format
+    from jobs.sources.record import Format, Item
 
 
 def laid_out(path: Path, format_: Format, data: bytes) -> Layout:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobs.sources.markup import BETWEEN_ROWS
-from jobs.sources.reading import SOURCES, read
+from jobs.sources.reading import SOURCES, blocks, one_by_one, read
 from jobs.sources.record import BadRecord
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, Window
 from tests.jobs.sources.sources import items_of, layout, rules_of
@@ -18,7 +19,8 @@ from tests.jobs.sources.sources import items_of, layout, rules_of
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-    from jobs.sources.record import Format
+    from jobs.sources.record import Format, Item
+    from jobs.sources.window import Frame
 
 FRAGMENTS: dict[Format, tuple[bytes, ...]] = {
     "stackexchange": (
@@ -122,6 +124,57 @@ def test_records_do_not_depend_on_how_the_stream_is_cut(
     frames = next(source.frames for source in SOURCES if source.format == format_)
     in_pieces = list(frames(Window(BytesIO(content), 0, chunk_bytes), how))
     assert in_pieces == list(frames(Window(BytesIO(content), 0), how))
+
+
+# What nearly all records look like; a test breaks them in a few places.
+USUAL: dict[Format, bytes] = {
+    "stackexchange": (
+        b'  <row Id="1" PostTypeId="1" CreationDate="2020-01-01T00:00:00.000" Score="-5" Title=""'
+        b' Tags="|a|b|" Body="&lt;a&gt; &amp;&#xA;b" />\r\n'
+        b'  <row Id="2" CreationDate="2020-01-01" Mood="x" Body="\xc3\xa9" />\r\n'
+    ),
+    "jsonl": (
+        b'{"site": "x", "external_id": "1", "created_at": "2020-01-01T00:00:00Z", "tags": ["a", "b"],'
+        b' "content": "a\\u00e9\\n\xc3\xa9", "parent_external_id": 12, "title": null}\n'
+        b'{"external_id": 2, "created_at": 5, "score": 7}\n'
+    ),
+    "csv": (b'1,2020-01-01,"a ""title""","<p>\r\na, b</p>",a|b\r\n2,2020-01-01,,"say ""hi"", \xc3\xa9",\r\n'),
+}
+
+
+def no_judge(frame: Frame) -> Item:
+    raise AssertionError(frame)
+
+
+@pytest.mark.parametrize("format_", USUAL)
+def test_usual_records_are_read_many_at_a_time(format_: Format) -> None:
+    window, how = Window(BytesIO(USUAL[format_]), 0), layout(format_)
+    window.grow()
+    quick = next(source.quick for source in SOURCES if source.format == format_)
+    assert rules_of(quick(window, how, no_judge)) == ["1", "2"]
+    assert window.unread == 0
+
+
+@pytest.mark.parametrize("format_", USUAL)
+@settings(max_examples=200)
+@given(data=st.data(), chunk_bytes=st.integers(1, 2000))
+def test_reading_many_at_a_time_gives_the_very_items_of_reading_one_by_one(
+    format_: Format, data: st.DataObject, chunk_bytes: int
+) -> None:
+    content, how = data.draw(broken(format_) | inputs(format_)), layout(format_)
+    expected = list(one_by_one(Window(BytesIO(content), 0), how))
+    assert list(chain.from_iterable(blocks(Window(BytesIO(content), 0, chunk_bytes), how))) == expected
+    assert list(read(BytesIO(content), how, 0)) == expected
+
+
+@st.composite
+def broken(draw: st.DrawFn, format_: Format) -> bytes:
+    content = bytearray(USUAL[format_] * draw(st.integers(1, 3)))
+    pieces = st.sampled_from(FRAGMENTS[format_] + COMMON + (b"",)) | st.binary(max_size=3)
+    for _ in range(draw(st.integers(0, 3))):
+        begin = draw(st.integers(0, len(content)))
+        content[begin : begin + draw(st.integers(0, 4))] = draw(pieces)
+    return bytes(content)
 
 
 ROWS: dict[Format, tuple[bytes, bytes]] = {
