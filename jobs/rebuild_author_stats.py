@@ -18,9 +18,9 @@ NOTHING = {"after": 0, "users": 0, "drifted": 0}
 
 async def rebuild_author_stats(context: JobContext, _request: RebuildAuthorStats) -> dict[str, int]:
     """Compute the statistics of all authors; count the users looked at and those that had drifted."""
+    await refresh_stale(context)
     while await to_its_end(despite_conflicts(partial(_repair_page, context))):
         pass
-    await refresh_stale(context)
     done = context.checkpoint or NOTHING
     return {"users": done["users"], "drifted": done["drifted"]}
 

@@ -6,16 +6,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jobs.conflicts import despite_conflicts
-from models.author_stats import take_stale, wait_for_stale
+from models.author_stats import all_fresh, take_stale, wait_for_stale
 from models.clock import moment
-from models.stats_upkeep import lock_upkeep, recompute
+from models.stats_upkeep import lock_upkeep, most_are_stale, next_range, recompute, recompute_range
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from jobs.context import JobContext
 
-AUTHORS_PER_BATCH = 5_000  # an import that touches one of them waits for all
+# An import that touches an author of a batch waits for all of them.
+AUTHORS_PER_BATCH = 5_000
+USERS_PER_PAGE = 20_000
 
 
 async def refresh_stale(context: JobContext) -> int:
@@ -26,17 +28,36 @@ async def refresh_stale(context: JobContext) -> int:
     """
     async with context.batch() as batch:
         began = await moment(batch.session)
-    refreshed = 0
-    while refreshed_now := await despite_conflicts(partial(_refresh_some, context, began)):
+        most = await most_are_stale(batch.session)
+    refreshed, left = await _refresh_pages(context) if most else 0, True
+    while left:
+        refreshed_now, left = await despite_conflicts(partial(_refresh_some, context, began))
         refreshed += refreshed_now
     return refreshed
 
 
-async def _refresh_some(context: JobContext, began: datetime) -> int:
+async def _refresh_pages(context: JobContext) -> int:
+    """Refresh the marked authors page by page of all users."""
+    refreshed, after = 0, 0
+    while page := await despite_conflicts(partial(_refresh_page, context, after)):
+        after, refreshed = page[0], refreshed + page[1]
+    return refreshed
+
+
+async def _refresh_page(context: JobContext, after: int) -> tuple[int, int] | None:
+    """Refresh the next page; give where it ends and how many of its authors were marked, or None."""
+    async with context.batch() as batch:
+        await lock_upkeep(batch.session)
+        page = await next_range(batch.session, after, USERS_PER_PAGE)
+        return page and (page.last, await recompute_range(batch.session, page))
+
+
+async def _refresh_some(context: JobContext, began: datetime) -> tuple[int, bool]:
+    """Refresh some authors, count them, and tell whether marks are left that are as old as the refresh."""
     async with context.batch() as batch:
         await lock_upkeep(batch.session)
         authors = await take_stale(batch.session, AUTHORS_PER_BATCH)
         authors = authors or await wait_for_stale(batch.session, began)
         if authors:
             await recompute(batch.session, authors)
-    return len(authors)
+        return len(authors), not await all_fresh(batch.session, began)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
 
-    AuthorKey = InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
+    AuthorKey = ColumnElement[int] | InstrumentedAttribute[int]
 
 
 class AuthorStats(Base):
@@ -166,22 +166,25 @@ async def _mark(session: AsyncSession, author_ids: Sequence[int]) -> None:
         await session.execute(statement.values(marked_at=now()), rows)
 
 
-async def all_fresh(session: AsyncSession) -> bool:
-    """Tell whether no author is marked."""
-    return await session.scalar(select(StaleAuthor.author_id).limit(1)) is None
+async def all_fresh(session: AsyncSession, until: datetime | None = None) -> bool:
+    """Tell whether no author is marked, or has been since a moment or longer."""
+    query = select(StaleAuthor.author_id)
+    if until is not None:
+        query = query.where(StaleAuthor.marked_at <= until)
+    return await session.scalar(query.limit(1)) is None
 
 
-async def take_stale(session: AsyncSession, limit: int) -> Sequence[int]:
+async def take_stale(session: AsyncSession, limit: int, *which: ColumnElement[bool]) -> Sequence[int]:
     """Lock and list up to `limit` marked authors that nobody else is marking or refreshing."""
-    query = select(StaleAuthor.author_id).order_by(StaleAuthor.author_id).limit(limit)
+    query = select(StaleAuthor.author_id).where(*which).order_by(StaleAuthor.author_id).limit(limit)
     return (await session.scalars(query.with_for_update(skip_locked=True))).all()
 
 
-async def wait_for_stale(session: AsyncSession, before: datetime) -> Sequence[int]:
-    """Wait for one mark that others hold and that was made before a moment; list its author if it is left.
+async def wait_for_stale(session: AsyncSession, until: datetime) -> Sequence[int]:
+    """Wait for one mark that others hold and that was made until a moment; list its author if it is left.
 
     Whoever holds it may be a worker that lost its run in a pause: nobody else would come back to the mark.
     It is only one, and the only lock of its transaction, so that two who wait cannot wait for each other.
     """
-    query = select(StaleAuthor.author_id).where(StaleAuthor.marked_at < before)
+    query = select(StaleAuthor.author_id).where(StaleAuthor.marked_at <= until)
     return (await session.scalars(query.order_by(StaleAuthor.author_id).limit(1).with_for_update())).all()
