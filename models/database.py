@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import (
 from models.connections import ping_after_rest, prepare_sqlite
 from models.dialect import is_away
 from models.mysql import MYSQL_OPTIONS, prepare_mysql
+from models.pgbouncer import committing, prepare_pgbouncer
 from models.replica import Replica
 from models.session import READ_ONLY, DatabaseSession, is_on_replica
 from models.statements import STATEMENT_SECONDS, limit_statements, mark_statements
@@ -109,6 +110,7 @@ async def open_database(
             engine = _engine(address, pool_size, application)
             stack.push_async_callback(engine.dispose)
             limit_statements(engine, statement_seconds)
+            prepare_pgbouncer(engine)
             mark_statements(engine)
             opened.append(engine)
         yield _database(*opened)
@@ -127,15 +129,13 @@ def _engine(url: str, pool_size: int, application: str) -> AsyncEngine:
 
 
 def _database(primary: AsyncEngine, replica: AsyncEngine | None = None) -> Database:
-    committing = None
-    if primary.dialect.name == "postgresql":
-        committing = primary.execution_options(isolation_level="AUTOCOMMIT")
+    alone = committing(primary)
     return Database(
         engine=primary,
         writing=_sessions(primary),
         reading=_sessions(_snapshot(primary)),
-        committing=committing,
-        replica=Replica(_snapshot(replica), committing or primary) if replica else None,
+        committing=alone,
+        replica=Replica(_snapshot(replica), alone or primary) if replica else None,
     )
 
 

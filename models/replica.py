@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from models.pgbouncer import committing
 from models.replication import follows, replayed, says_how_far, written
 from models.session import move
 
@@ -85,7 +86,8 @@ class Replica:
         if not position:
             return True
         until = time.monotonic() + FRESH_SECONDS
-        async with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        asking = committing(self.engine) or self.engine
+        async with asking.connect() as connection:
             while await replayed(connection) < position:
                 if time.monotonic() > until:
                     self._is_late()

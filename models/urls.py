@@ -14,12 +14,16 @@ DRIVERS = {
     "mariadb": "mysql+asyncmy",
 }
 
+PGBOUNCER = "pgbouncer"
+"""The parameter that says, as true, that connections go through PgBouncer in transaction mode."""
+
 
 def async_url(url: str) -> URL:
     """Read a database URL; a plain `postgresql://`, `sqlite://` or `mysql://` means its async driver.
 
     Raises:
-        ValueError: the URL cannot be read, or names a driver that is not asynchronous.
+        ValueError: the URL cannot be read, names a driver that is not asynchronous, or says of `pgbouncer`
+            neither true nor false.
 
     """
     try:
@@ -34,4 +38,13 @@ def async_url(url: str) -> URL:
         # libpq's name for it, as hosted databases hand it out; asyncpg takes the same values as `ssl`.
         mode = parsed.query["sslmode"]
         parsed = parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    return parsed
+    return _with_pgbouncer_or_without(parsed)
+
+
+def _with_pgbouncer_or_without(url: URL) -> URL:
+    said = url.query.get(PGBOUNCER)
+    if said not in {None, "true", "false"}:
+        raise ValueError("pgbouncer= in a database URL is true or false")
+    if said == "true" and url.get_backend_name() != "postgresql":
+        raise ValueError("pgbouncer=true is for PostgreSQL")
+    return url.difference_update_query([PGBOUNCER]) if said == "false" else url

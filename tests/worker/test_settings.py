@@ -64,6 +64,8 @@ def test_a_replica_that_cannot_be_one_is_refused(
         ("REDIS_URL", "http://h", "REDIS_URL: not a Redis URL"),
         ("DATABASE_URL", "oracle://h/d", "DATABASE_URL: unknown database driver"),
         ("DATABASE_URL", "sqlite://", "DATABASE_URL: an SQLite database must be a file"),
+        ("DATABASE_URL", "mysql://h/d?pgbouncer=true", "DATABASE_URL: pgbouncer=true is for PostgreSQL"),
+        ("DATABASE_URL", "postgresql://h/d?pgbouncer=1", "DATABASE_URL: pgbouncer= in a database URL is"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
