@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -21,7 +22,6 @@ from worker.resources import open_resources
 from worker.sample import write_sample
 from worker.schema import migrate as migrate_schema
 from worker.settings import read_settings
-from worker.watch import watched
 
 DEMO_USERS, DEMO_POSTS = 3_000, 20_000
 
@@ -57,9 +57,11 @@ def check() -> None:
 def worker(burst: bool) -> None:  # noqa: FBT001 - click passes options by name
     """Work on runs until SIGTERM or Ctrl-C; unfinished runs go back and are continued by the next worker."""
     settings = start(quiet=False)
+    # The Prometheus client is one more import that no other command should wait for.
+    watch = import_module("worker.watch")
 
     async def main() -> None:
-        async with open_resources(settings, redis=True) as resources, watched(resources):
+        async with open_resources(settings, redis=True) as resources, watch.watched(resources):
             await run_worker(resources, burst=burst)
 
     run_async(main())
