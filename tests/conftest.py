@@ -21,6 +21,7 @@ import structlog
 from sqlalchemy import event, make_url
 
 from models.database import open_database
+from tests import forked
 from tests.mariadb import shared_mariadb
 from worker.embedded import Services, embedded_services
 from worker.resources import Resources, open_resources
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tests.mariadb import MariaDb
 
 TEMPLATE = "headrace_template"
+COMMAND_SECONDS = 200.0
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "300"}
 
 BACKENDS = ("postgresql", "sqlite", "mariadb")
@@ -208,16 +210,13 @@ class CommandLine:
 
     def __call__(self, *arguments: object, **environment: str) -> Finished:
         """Run a command to its end."""
-        process = subprocess.run(
-            self.command(*arguments),
-            env=self.environment | environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
+        ended = forked.run(
+            [*map(str, arguments)],
+            self.environment | environment,
+            self.folder,
+            seconds=COMMAND_SECONDS,
         )
-        return Finished(process.returncode, process.stdout, process.stderr)
+        return Finished(*ended)
 
     def start(self, *arguments: object, **environment: str) -> subprocess.Popen[bytes]:
         """Start a command and leave it running."""

@@ -13,10 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.client import JobClient
 from models.database import open_database
+from models.revision import revision_of
 from models.server import server_of
 from worker.arq_redis import open_redis
 from worker.embedded import embedded_services
-from worker.schema import SchemaError, check_schema, current, migrate
+from worker.schema import SchemaError, check_schema, migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -130,7 +131,7 @@ async def _connect(engine: AsyncEngine) -> None:
 
 async def _schema_of(engine: AsyncEngine, *, migrated: bool, schema: bool) -> str | None:
     if not schema:
-        return await current(engine)
+        return await revision_of(engine)
     try:
         return await check_schema(engine)
     except SchemaError:

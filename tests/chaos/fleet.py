@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.conftest import CommandLine
 
 LOOK_SECONDS = 0.05
-ENDS_SECONDS = 40.0
+ENDS_SECONDS = 120.0
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from worker.resources import Resources
 
-SETTLED_SECONDS = 60.0
+SETTLED_SECONDS = 120.0
 
 
 async def settled(resources: Resources, seconds: float = SETTLED_SECONDS) -> Sequence[Run]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from worker.embedded import Services
     from worker.resources import Resources
 
-MEANWHILE_SECONDS = 30.0
+MEANWHILE_SECONDS = 120.0
 CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()
 """

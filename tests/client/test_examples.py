@@ -104,7 +104,7 @@ def posts(tmp_path: Path) -> Path:
 
 
 async def upload(url: str, path: Path) -> dict[str, Any]:
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with httpx.AsyncClient(timeout=120) as http:
         response = await http.post(f"{url}/uploads", json={"path": str(path), "site": "beer"})
     assert response.status_code == 202, response.text
     return dict(response.json())

@@ -172,7 +172,7 @@ async def until_somebody_waits(database: Database) -> None:
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND cardinality(pg_blocking_pids(pid)) > 0"
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(45):
         while True:
             async with database.reading() as session:  # a transaction sees one state of this view
                 if await session.scalar(waiting):

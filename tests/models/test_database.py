@@ -11,11 +11,10 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from models import Reject, Tag, User
+from models import Reject, Tag, User, connections
 from models.base import UtcDateTime
 from models.claim import claim
 from models.clock import now
-from models.connections import SQLITE_BUSY_TIMEOUT_MS
 from models.dialect import Fault, fault_of, reserve_ids
 from models.tag import ensure_tags
 from models.urls import async_url
@@ -87,16 +86,18 @@ async def test_a_reading_session_sees_one_snapshot(resources: Resources) -> None
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-async def test_who_waited_for_the_writer_of_a_file_may_try_again(resources: Resources) -> None:
-    async with resources.database.writing.begin() as writer, resources.database.engine.connect() as other:
-        await ensure_tags(writer, {"first"})
-        raw = (await other.get_raw_connection()).driver_connection
-        assert raw is not None
-        await raw.execute("PRAGMA busy_timeout=1")
-        with pytest.raises(DBAPIError, match="locked") as caught:
-            await other.execute(insert(Tag).values(name="second"))
-        await raw.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT_MS}")
-    assert fault_of(caught.value) is Fault.CONFLICT
+async def test_who_waited_for_the_writer_of_a_file_may_try_again(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "SQLITE_BUSY_TIMEOUT_MS", 20)
+    async with resources.database.engine.connect() as other:
+        async with resources.database.writing.begin() as writer:
+            await ensure_tags(writer, {"first"})
+            with pytest.raises(DBAPIError, match="locked") as caught:
+                await other.execute(insert(Tag).values(name="second"))
+        assert fault_of(caught.value) is Fault.CONFLICT
+        await other.rollback()
+        await other.execute(insert(Tag).values(name="second"))
 
 
 @known_keys

@@ -104,7 +104,7 @@ async def test_bulk_work_does_not_hold_up_the_rest(
         execution, "BY_NAME", {**BY_NAME, "import_dump": replace(BY_NAME["import_dump"], function=long)}
     )
     await resources.client.enqueue_many([dump(f"site-{number}") for number in range(6)])
-    async with asyncio.timeout(30), working(resources):
+    async with asyncio.timeout(120), working(resources):
         for _ in range(slots):
             await busy.acquire()
         quick = await resources.client.enqueue(PruneHistory())

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from models import Base
 from models.database import open_database
 from tests.conftest import command_line, every_database, many_writers
-from worker.schema import SchemaError, check_schema, migrate
+from worker import migrating
+from worker.schema import SchemaError, check_schema, known_revisions, migrate
 from worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +41,12 @@ async def differences(engine: AsyncEngine) -> list[str]:
 @every_database
 async def test_models_and_migrations_agree(resources: Resources) -> None:
     assert await differences(resources.database.engine) == []
+
+
+def test_the_revisions_known_by_the_names_of_files_are_alembics() -> None:
+    scripts = ScriptDirectory.from_config(migrating.config())
+    assert known_revisions() == {script.revision for script in scripts.walk_revisions()}
+    assert max(known_revisions()) == scripts.get_current_head()
 
 
 @every_database

@@ -162,7 +162,7 @@ async def test_what_a_silent_worker_left_open_ends_when_its_run_is_taken_back(re
         await session.execute(update(Run).values(lease_until=now(-1)))
     async with resources.database.writing.begin() as session:
         await take_back_expired(session, 5)
-    async with asyncio.timeout(10), resources.database.writing.begin() as session:
+    async with asyncio.timeout(45), resources.database.writing.begin() as session:
         session.add(Tag(name="locked"))  # would wait for the paused transaction
         await session.flush()
     with pytest.raises(DBAPIError):

@@ -160,13 +160,14 @@ def test_mysqls_codes_are_told_from_other_errors(error: Exception, too_long: boo
 
 
 async def test_a_long_stream_is_not_one_long_statement(database_url: str) -> None:
-    slow = text("SELECT n, pg_sleep(0.001) FROM generate_series(1, 600) n").execution_options(yield_per=50)
+    pauses = "SELECT n, CASE WHEN n % 50 = 0 THEN pg_sleep(0.25) END FROM generate_series(1, 250) n"
+    slow = text(pauses).execution_options(yield_per=50)
     async with (
-        open_database(database_url, application="tests", statement_seconds=0.4) as database,
+        open_database(database_url, application="tests", statement_seconds=1) as database,
         database.reading() as session,
     ):
         rows = [row async for row in await session.stream(slow)]
-    assert len(rows) == 600
+    assert len(rows) == 250
 
 
 @pytest.fixture

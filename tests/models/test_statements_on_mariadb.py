@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -9,6 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from models import open_database
 from models.dialect import Fault, fault_of, is_away
 from models.statements import has_run_too_long
+
+if TYPE_CHECKING:
+    from worker.resources import Resources
 
 on_mariadb = pytest.mark.parametrize("backend", ["mariadb"], indirect=True)
 SLEEPY = text("SELECT id, sleep(0.02) FROM generated").execution_options(yield_per=5)
@@ -27,13 +32,15 @@ async def test_a_statement_that_takes_too_long_is_ended_and_said_to_be(database_
 
 
 @on_mariadb
-async def test_a_stream_may_take_longer(database_url: str) -> None:
-    async with open_database(database_url, application="tests", statement_seconds=0.1) as database:
-        async with database.writing.begin() as session:
-            await session.execute(text("CREATE TABLE generated (id INT)"))
-            await session.execute(text("INSERT INTO generated VALUES (:id)"), [{"id": n} for n in range(20)])
-        async with database.reading(tag="headrace export_rows 1a2b3c4d") as session:
-            assert len([row async for row in await session.stream(SLEEPY)]) == 20
+async def test_a_stream_may_take_longer(resources: Resources, database_url: str) -> None:
+    async with resources.database.writing.begin() as session:
+        await session.execute(text("CREATE TABLE generated (id INT)"))
+        await session.execute(text("INSERT INTO generated VALUES (:id)"), [{"id": n} for n in range(20)])
+    async with (
+        open_database(database_url, application="tests", statement_seconds=0.1) as database,
+        database.reading(tag="headrace export_rows 1a2b3c4d") as session,
+    ):
+        assert len([row async for row in await session.stream(SLEEPY)]) == 20
 
 
 @on_mariadb

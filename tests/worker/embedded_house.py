@@ -62,7 +62,7 @@ class Command:
         return Services(database_url, redis_url)
 
     def end(self) -> None:
-        rest, _ = self.process.communicate("\n", timeout=30)
+        rest, _ = self.process.communicate("\n", timeout=120)
         assert (rest, self.process.returncode) == ("", 0)
 
     def kill(self) -> None:

@@ -47,7 +47,7 @@ def free_port() -> int:
 
 def ask(port: int, path: str, method: str = "GET") -> Answer:
     """Send one request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path)
         response = connection.getresponse()
@@ -56,7 +56,7 @@ def ask(port: int, path: str, method: str = "GET") -> Answer:
         connection.close()
 
 
-def until(port: int, path: str, status: int, seconds: float = 30) -> Answer:
+def until(port: int, path: str, status: int, seconds: float = 120) -> Answer:
     """Ask until the answer has a status; another process has no event to wait for."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

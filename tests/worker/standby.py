@@ -55,7 +55,7 @@ class Server:
             await connection.close()
 
     async def until(self, query: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not await self.ask(query):
                 await asyncio.sleep(0.02)
 

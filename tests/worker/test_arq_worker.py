@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 async def finished(resources: Resources, run_id: UUID) -> Run:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while (run := await run_of(resources, run_id)).state not in FINISHED:
             await asyncio.sleep(0.05)
     return run

@@ -91,11 +91,11 @@ async def test_a_killed_command_leaves_the_services_to_the_next_which_stops_them
 @pytest.mark.parametrize("moment", ["postgres.unfinished-*", "postgres/postmaster.pid"])
 async def test_a_command_killed_while_it_starts_does_not_block_the_next(house: House, moment: str) -> None:
     command = house.command()
-    assert wait_until(lambda: any(house.folder.glob(moment)), seconds=20)
+    assert wait_until(lambda: any(house.folder.glob(moment)), seconds=120)
     command.kill()
     async with house.hold() as services:
         assert await sql(services, "SELECT 1") == 1
-    assert wait_until(house.is_quiet, seconds=10)
+    assert wait_until(house.is_quiet, seconds=120)
     async with house.hold():
         assert not list(house.folder.glob("postgres.unfinished-*"))
 
@@ -175,7 +175,7 @@ async def test_a_cancelled_start_leaves_nothing(house: House) -> None:
             pytest.fail("cancelled too late")
 
     task = asyncio.create_task(start())
-    assert await asyncio.to_thread(wait_until, house.begins, seconds=20)
+    assert await asyncio.to_thread(wait_until, house.begins, seconds=120)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

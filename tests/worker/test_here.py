@@ -72,7 +72,7 @@ async def test_one_that_waits_for_its_place_is_cancelled_too(resources: Resource
     async with resources.database.writing.begin() as session:
         await claim(session, [first], "tests", 60)
     command = asyncio.create_task(carry_out(resources.settings, asked))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while len(await states(resources)) < 2:
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.5)  # it looks again for its place meanwhile

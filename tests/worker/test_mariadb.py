@@ -40,7 +40,7 @@ on_mariadb = pytest.mark.parametrize("backend", ["mariadb"], indirect=True)
 
 async def finished(resources: Resources, run_id: UUID) -> Run:
     """Look until the run has ended; looking may be cut off as well."""
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(120):
         while True:
             with suppress(DBAPIError):
                 if (run := await run_of(resources, run_id)).state in FINISHED:
@@ -126,7 +126,7 @@ async def test_what_a_paused_worker_left_open_is_ended_by_the_server_and_holds_u
         await session.execute(update(Run).values(lease_until=now(-1)))
     async with resources.database.writing.begin() as session:
         assert len(await take_back_expired(session, 5)) == 1
-    async with asyncio.timeout(30), resources.database.writing.begin() as session:
+    async with asyncio.timeout(45), resources.database.writing.begin() as session:
         session.add(Tag(name="locked"))  # waits for the paused transaction
         await session.flush()
     with pytest.raises(DBAPIError):

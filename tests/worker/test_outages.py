@@ -51,7 +51,7 @@ def server(resources: Resources, pid_file: str) -> psutil.Process:
     return psutil.Process(int(text.split("\n")[0]))
 
 
-async def finished(resources: Resources, run_id: UUID, seconds: float = 90) -> Run:
+async def finished(resources: Resources, run_id: UUID, seconds: float = 120) -> Run:
     async with asyncio.timeout(seconds):
         while True:
             with suppress(SQLAlchemyError):  # our own connections may have been cut as well

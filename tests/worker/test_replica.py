@@ -181,7 +181,7 @@ async def broken_off(context: JobContext, pair: Pair) -> None:
         await session.execute(select(Post.id))
         await pair.primary.ask("DELETE FROM posts WHERE external_id LIKE 'v%'")
         await pair.primary.ask("VACUUM posts")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while True:
                 await session.execute(select(Post.id))
 

@@ -23,7 +23,7 @@ async def test_workers_that_start_together_make_up_for_a_missed_night_once(
     missed = await down_for(resources, rebuild, 50)
     workers = [headrace.start("worker") for _ in range(3)]
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not any(run.state == "succeeded" for run in await runs_of(resources)):
                 await asyncio.sleep(0.1)
     finally:

@@ -99,7 +99,7 @@ async def test_an_end_that_cannot_be_written_holds_up_no_other(resources: Resour
         follow_up = {"job": "make_coffee", "request": {}}
         await session.execute(update(Run).where(Run.id == run_id).values(follow_up=follow_up))
     executor = Executor(resources)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(45):
         ends = await asyncio.gather(*map(executor.execute, parts), return_exceptions=True)
     assert sorted(type(end).__name__ for end in ends) == ["KeyError", "Succeeded", "Succeeded"]
     assert (await run_of(resources, run_id)).open_children == 1

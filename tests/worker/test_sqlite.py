@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import OperationalError
 
-from models import Post, Tag, connections
+from models import Post, Tag
 from models.tag import add_tags
 from worker.sample import write_sample
 
@@ -73,15 +72,3 @@ async def test_a_writer_that_waits_is_next_however_soon_the_other_wants_to_write
     written.clear()
     await asyncio.gather(write("busy", 5), write("other", 2))
     assert written == ["busy", "other", "busy", "other", "busy", "busy", "busy"]
-
-
-async def test_a_writer_gives_up_when_the_time_to_wait_is_over(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with resources.database.writing.begin() as session:
-        await add_tags(session, {"first"})
-        monkeypatch.setattr(connections, "SQLITE_BUSY_TIMEOUT_MS", 20)
-        with pytest.raises(OperationalError, match="database is locked"):
-            await _add(resources)
-    monkeypatch.undo()
-    await _add(resources)

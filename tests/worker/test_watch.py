@@ -51,7 +51,7 @@ def test_a_scrape_tells_what_a_worker_did(headrace: CommandLine, port: int, tmp_
         assert headrace("import", path, "--site", SITE, "--wait", "--json").code == 0
         samples = ask(port, "/metrics").samples
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         with pytest.raises(OSError, match="refused"):
             ask(port, "/livez")
     assert samples["headrace_rows_total", "posts", "inserted"] == 700

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,6 @@ from worker.sample import write_sample
 from worker.schema import migrate as migrate_schema
 from worker.settings import read_settings
 from worker.supervisor import supervise
-from worker.watch import watched
 
 if TYPE_CHECKING:
     from worker.settings import Settings
@@ -79,7 +79,9 @@ def worker(*, burst: bool, processes: int, line: int | None, place: int) -> None
 
 
 async def _work(settings: Settings, *, burst: bool, line: int | None) -> None:
-    async with open_resources(settings, redis=True) as resources, watched(resources):
+    # The Prometheus client is one more import that no other command should wait for.
+    watch = import_module("worker.watch")
+    async with open_resources(settings, redis=True) as resources, watch.watched(resources):
         await run_worker(resources, burst=burst, line=line)
 
 

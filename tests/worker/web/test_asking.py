@@ -51,7 +51,7 @@ async def test_a_run_that_was_asked_for_is_carried_out(
     location = asked.headers["location"]
     assert location == f"/v1/runs/{asked.json()['run_id']}"
     async with working(resources):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while (run := (await anybody.get(location)).json())["state"] not in FINISHED:
                 await asyncio.sleep(0.05)
     assert (run["state"], run["inserted"], run["entities"]["posts"]["read"]) == ("succeeded", 60, 60)

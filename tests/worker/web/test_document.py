@@ -64,10 +64,10 @@ def ask(operation: Any, mode: GenerationMode, headers: dict[str, str], known: di
     @SEEDED
     @given(case=operation.as_strategy(generation_mode=mode))
     def holds(case: Any) -> None:
-        case.validate_response(case.call(headers=headers, timeout=20), checks=CHECKS)
+        case.validate_response(case.call(headers=headers, timeout=120), checks=CHECKS)
         if replaced := known.keys() & case.path_parameters.keys():
             case.path_parameters |= {name: known[name] for name in replaced}
-            case.validate_response(case.call(headers=headers, timeout=20), checks=CHECKS)
+            case.validate_response(case.call(headers=headers, timeout=120), checks=CHECKS)
 
     holds()
 

@@ -130,7 +130,7 @@ async def test_a_request_keeps_its_id_if_it_is_a_sane_one(anybody: AsyncClient) 
 
 
 async def test_probes_may_ask_for_the_head_alone(address: str) -> None:
-    async with AsyncClient(base_url=address) as probe, asyncio.timeout(20):
+    async with AsyncClient(base_url=address, timeout=120) as probe, asyncio.timeout(120):
         while (await probe.head("/readyz")).status_code != 200:
             await asyncio.sleep(0.05)
         for path in ("/livez", "/readyz"):
@@ -140,7 +140,7 @@ async def test_probes_may_ask_for_the_head_alone(address: str) -> None:
 
 
 async def test_readiness_names_the_services_and_metrics_count_requests(anybody: AsyncClient) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while (ready := await anybody.get("/readyz")).status_code != 200:
             await asyncio.sleep(0.05)
     assert ready.json() == {"database": "ok", "schema": "ok", "redis": "ok"}

@@ -39,10 +39,10 @@ async def test_a_stream_shows_an_import_from_its_start_to_its_end(
     address: str, resources: Resources, settings: Settings
 ) -> None:
     path = write_jsonl(uploads_of(settings) / "posts.jsonl", json_posts(1_500))
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=120) as client:
         body = {"job": "import_posts", "request": {"url": str(path), "site": "s"}}
         run_id = (await client.post("/v1/runs", json=body)).json()["run_id"]
-        async with client.stream("GET", f"/v1/runs/{run_id}/events", timeout=60) as stream:
+        async with client.stream("GET", f"/v1/runs/{run_id}/events", timeout=120) as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
             events = events_of(stream)
             seen = [await anext(events)]
@@ -60,8 +60,8 @@ async def test_a_stream_shows_an_import_from_its_start_to_its_end(
 async def test_a_stream_holds_no_connection(address: str, resources: Resources) -> None:
     run_id = await resources.client.enqueue(RefreshAuthorStats())
     path = f"/v1/runs/{run_id}/events"
-    async with httpx.AsyncClient(base_url=address, limits=httpx.Limits()) as client:
-        streams = [client.stream("GET", path, timeout=60) for _ in range(3 * resources.settings.connections)]
+    async with httpx.AsyncClient(base_url=address, limits=httpx.Limits(), timeout=120) as client:
+        streams = [client.stream("GET", path, timeout=120) for _ in range(3 * resources.settings.connections)]
         opened = await asyncio.gather(*(stream.__aenter__() for stream in streams))
         assert {(await anext(events_of(stream)))[0] for stream in opened} == {"progress"}
         assert (await client.get("/v1/runs")).status_code == 200
@@ -74,11 +74,11 @@ async def test_streams_are_bounded_and_one_that_is_left_makes_room(
 ) -> None:
     monkeypatch.setattr(run_events, "MOST_STREAMS", 1)
     path = f"/v1/runs/{await resources.client.enqueue(RefreshAuthorStats())}/events"
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=120) as client:
         async with client.stream("GET", path) as stream:
             assert (await anext(events_of(stream)))[0] == "progress"
             assert (await client.get(path)).status_code == 503
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             opened = False
             while not opened:
                 async with client.stream("GET", path) as stream:

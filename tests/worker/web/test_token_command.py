@@ -27,7 +27,7 @@ def test_a_token_is_shown_once_and_opens_an_address_that_others_can_reach(headra
         with httpx.Client(headers={"Authorization": f"Bearer {made['token']}"}) as client:
             assert client.get(f"http://127.0.0.1:{port}/v1/runs").status_code == 200
         started.send_signal(signal.SIGTERM)
-        assert started.wait(timeout=30) == 0
+        assert started.wait(timeout=120) == 0
     finally:
         started.kill()
         started.wait()
