@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jobs.sinks.encoder import Columns
 
 GROUP_ROWS = 100_000
-GROUP_BYTES = 32 * 1024 * 1024  # as Arrow holds it in memory; the file has it compressed
+GROUP_BYTES = 16 * 1024 * 1024  # as Arrow holds it in memory; the file has it compressed
 
 
 class Parquet:
@@ -58,6 +58,7 @@ class Parquet:
             table = pa.Table.from_batches(self._group)
             self._writer.write_table(table, row_group_size=table.num_rows)
             self._group.clear()
+            pa.default_memory_pool().release_unused()  # it would keep some for each thread that wrote
 
 
 def _type_of(name: str) -> pa.DataType:
