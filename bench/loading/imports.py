@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from bench.loading.posts import SITE
 from bench.loading.running import cpu_seconds_of, started
 from bench.loading.stage import Took, with_seconds
 from bench.processes import BenchError
-from jobs.requests import WriterChoice
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from bench.loading.stage import Stage
 
 HEADRACE = (sys.executable, "-m", "worker")
-COPY = "copy" if "copy" in get_args(WriterChoice) else "auto"
-ADD_ALL = "add_all"
+COPY, ADD_ALL = "copy", "add_all"
 STARTED = b"worker.started"
 
 
@@ -82,19 +78,11 @@ def _seconds_in(receipt: str, posts: int, outcome: str) -> float:
 async def _split(stage: Stage, path: Path, writer: str, processes: int) -> Took:
     """Import a file by several worker processes that are waiting for it."""
     asked = (*HEADRACE, "import", path, "--site", SITE, "--writer", writer, "--split", "--wait", "--json")
-    async with _workers(stage, processes) as cpu_seconds:
-        before = cpu_seconds()
+    worker = (*HEADRACE, "worker", "--processes", str(processes))
+    log = stage.folder / "worker.log"
+    async with started(worker, stage.variables, log, sign=STARTED, times=processes) as workers:
+        before = cpu_seconds_of(workers)
         took, ran = await stage.timed(*asked)
-        of_workers = cpu_seconds() - before
+        of_workers = cpu_seconds_of(workers) - before
     seconds = _seconds_in(ran.out, stage.posts, "inserted")
     return Took(seconds, took.command_seconds, took.cpu_seconds + of_workers, took.server_cpu_seconds)
-
-
-@asynccontextmanager
-async def _workers(stage: Stage, processes: int) -> AsyncIterator[Callable[[], float]]:
-    """Keep worker processes running; give what adds up their processor time."""
-    async with AsyncExitStack() as stack:
-        start = partial(started, (*HEADRACE, "worker"), stage.variables, sign=STARTED, times=1)
-        logs = (stage.folder / f"worker-{number}.log" for number in range(processes))
-        workers = [await stack.enter_async_context(start(log)) for log in logs]
-        yield lambda: sum(map(cpu_seconds_of, workers))

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from bench.processes import BenchError
-from worker.settings import Settings
+from jobs.writers.registry import choose_writer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ class Peer:
 
 
 LXML = Peer("lxml", "lxml `iterparse` of the XML, nothing stored", "lxml", "xml", ("lxml",), table=None)
-DLT_PACKAGES, PANDAS_PACKAGES = ("dlt", "psycopg2-binary"), ("pandas", "psycopg")
+DLT_PACKAGES = ("dlt", "psycopg2-binary")
 DLT = Peer("dlt", "dlt, JSON Lines", "dlt", "jsonl", DLT_PACKAGES, table=DLT_TABLE)
 PEERS = (
     DLT,
@@ -91,15 +91,7 @@ PEERS = (
         arguments=("csv",),
         table=DLT_TABLE,
     ),
-    Peer("pandas", "pandas `to_sql`, CSV", "pandas", "csv", PANDAS_PACKAGES),
-    Peer(
-        "pandas-multi",
-        'pandas `to_sql(method="multi")`, CSV',
-        "pandas",
-        "csv",
-        PANDAS_PACKAGES,
-        arguments=("multi",),
-    ),
+    Peer("pandas", "pandas `to_sql`, CSV", "pandas", "csv", ("pandas", "psycopg")),
     Peer(
         "polars",
         "polars `write_database` by ADBC, CSV",
@@ -113,7 +105,7 @@ PEERS = (
 
 async def bare_add_all(stage: Stage) -> Mapping[str, Took]:
     """Load by a bare `add_all` loop, in batches as large as Headrace's."""
-    batch = Settings.model_fields["batch_size"].default
+    batch = choose_writer("add_all", "postgresql").records_per_batch
     took, _ = await stage.python("bench.loaders.bare", stage.url, stage.posts, batch)
     await stage.check_whole()
     return {"bare": took}
