@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast chaos check lint types contracts bench bench-api lock clean
+.PHONY: help demo test test-fast chaos check lint types contracts bench bench-queue bench-load bench-api lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -33,7 +33,12 @@ types: .venv/dev  ## mypy, strict
 contracts: .venv/dev  ## which package may import which
 	.venv/bin/lint-imports
 
-bench: .venv-bench/made  ## compare the worker with other queues, about 20 minutes, into docs/queue-benchmark.md
+bench: bench-load bench-queue bench-api  ## all benchmarks, about an hour, into docs/
+
+bench-load: .venv-bench/made  ## compare loading with psql and other loaders, about 25 minutes, into docs/performance.md
+	@.venv-bench/bin/python -m bench.loading --markdown docs/performance.md
+
+bench-queue: .venv-bench/made  ## compare the worker with other queues, about 20 minutes, into docs/queue-benchmark.md
 	@.venv-bench/bin/python bench/queue.py --markdown docs/queue-benchmark.md
 
 bench-api: .venv/dev  ## measure the HTTP API's reads at 100,000 and 1,000,000 posts, into docs/api-benchmark.md
@@ -64,9 +69,9 @@ clean:  ## remove the virtual environments and the embedded services' data
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable client
 	@touch $@
 
-# Headrace as pinned, the other queues in their newest versions.
+# Headrace as pinned, the others in their newest versions.
 .venv-bench/made: requirements.lock pyproject.toml
-	@echo "making .venv-bench with the queues to compare ..."
+	@echo "making .venv-bench with the queues and loaders to compare ..."
 	@$(PYTHON) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --require-hashes -r requirements.lock
 	@.venv-bench/bin/python -m pip install --quiet --no-build-isolation --editable ".[bench]"

@@ -49,7 +49,7 @@ def versions_of(peer: Peer) -> dict[str, str]:
     )
     if asked.returncode:
         raise NotInstalledError(
-            f"{peer.title} is not installed here; run `make bench`, or leave it out with --peers"
+            f"{peer.title} is not installed here; run `make bench-queue`, or leave it out with --peers"
         )
     versions: dict[str, str] = json.loads(asked.stdout)
     return versions

@@ -1,4 +1,4 @@
-"""Compare Headrace's worker with other queues: `make bench` runs it."""
+"""Compare Headrace's worker with other queues: `make bench-queue` runs it."""
 
 from __future__ import annotations
 
