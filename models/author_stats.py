@@ -92,7 +92,7 @@ FIGURES = (
 
 
 def is_stale(author: AuthorKey) -> ColumnElement[bool]:
-    """Tell whether an author is marked; negated, it stays a join however many are, which NOT IN does not."""
+    """Tell whether an author is marked; negated, it is a join however many are, which NOT IN is not."""
     return exists().where(StaleAuthor.author_id == author)
 
 
@@ -124,10 +124,10 @@ def computed(*authors: ColumnElement[bool]) -> Select[Any]:
 
 def exact() -> CompoundSelect[Any]:
     """Select every author's figures as they are now: stored ones, and computed ones where marked stale."""
+    stale = select(StaleAuthor.author_id)
     columns = (getattr(AuthorStats, name) for name in ("author_id", *FIGURES, "computed_at"))
-    stored = select(*columns).where(~is_stale(AuthorStats.author_id))
-    stale = computed(Post.author_id.in_(select(StaleAuthor.author_id)))
-    return union_all(stored, stale.add_columns(now().label("computed_at")))
+    stored = select(*columns).where(AuthorStats.author_id.not_in(stale))
+    return union_all(stored, computed(Post.author_id.in_(stale)).add_columns(now().label("computed_at")))
 
 
 def authors(site: str | None) -> Select[Any]:

@@ -55,11 +55,14 @@ async def authors_around(
 ) -> Sequence[RowMapping]:
     """List an author with up to `distance` authors before and after; nobody if the author has no rank."""
     ranked = _ranked(ranking)
-    this = ranked.alias("this")
-    near = ranked.c.place.between(this.c.place - distance, this.c.place + distance)
-    query = _shown(ranked).join(this, near).where(this.c.author_id == author_id)
+    # Each value of the author is looked up once; joined, PostgreSQL would look for it beside every other author.
+    place, site = (
+        select(ranked.c[name]).where(ranked.c.author_id == author_id).scalar_subquery()
+        for name in ("place", "site")
+    )
+    query = _shown(ranked).where(ranked.c.place.between(place - distance, place + distance))
     if ranking.each_site:
-        query = query.where(ranked.c.site == this.c.site)
+        query = query.where(ranked.c.site == site)
     return await _rows(session, query.order_by(ranked.c.place))
 
 
