@@ -58,7 +58,7 @@ EXTENT = Extent(20_000, 300_000, 25, 2.0, 200, 0.5) if FULL else Extent(200, 4_0
 
 @pytest.mark.chaos
 @pytest.mark.slow
-@pytest.mark.timeout(2 * LONGEST_SECONDS if FULL else 300)
+@pytest.mark.timeout(2 * LONGEST_SECONDS if FULL else 600)
 async def test_a_long_import_loses_nothing_however_often_it_is_disturbed(
     house: House, tmp_path: Path, sqlite_template: Path
 ) -> None:
