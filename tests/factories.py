@@ -19,6 +19,7 @@ from jobs.writers.users import write_users
 from models import Database, Post, Run
 from models.claim import claim
 from models.post import link_parents
+from models.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,10 +42,8 @@ def user(external_id: object, **overrides: Any) -> UserRecord:
 def post(external_id: object, author: object = None, **overrides: Any) -> PostRecord:
     """Make a post record."""
     values: dict[str, Any] = {"created_at": NOON, "content": "one two three"} | overrides
-    key = None if author is None else str(author)
-    return PostRecord(
-        offset=0, end=1, raw=b"", external_id=str(external_id), author_external_id=key, **values
-    )
+    values |= {"external_id": str(external_id), "author_external_id": None if author is None else str(author)}
+    return PostRecord(offset=0, end=1, raw=b"", word_count=word_count(values["content"]), **values)
 
 
 def tag(name: str) -> TagRecord:

@@ -42,10 +42,14 @@ class UserRecord(Record, frozen=True, kw_only=True):
 
 
 class PostRecord(Record, frozen=True, kw_only=True):
-    """A post; its author and parent are named by the site's own ids."""
+    """A post; its author and parent are named by the site's own ids.
+
+    Its words are counted here because reading goes on beside writing.
+    """
 
     external_id: str
     created_at: datetime
+    word_count: int
     author_external_id: str | None = None
     author_name: str | None = None
     parent_external_id: str | None = None

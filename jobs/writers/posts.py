@@ -13,7 +13,6 @@ from models.natural_key import lock_rows, stored_rows
 from models.post import Post, post_ids
 from models.tag import ensure_tags, linked_tags, store_links
 from models.user import user_ids
-from models.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -127,7 +126,7 @@ class _References:
             r.title,
             r.content,
             r.score,
-            word_count(r.content),
+            r.word_count,
             r.created_at,
         )
 
