@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest_asyncio
 from httpx import ASGITransport, AsyncClient
+from sqlalchemy import event
+from structlog.contextvars import get_contextvars
 
 from models.token import TokenScope, add_token, new_secret
 from worker.web.app import make_app
 from worker.web.server import Server, config_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from fastapi import FastAPI
     from httpx import Response
@@ -54,6 +56,21 @@ def assert_problem(answer: Response, status: int, *says: str) -> None:
     assert problem["request_id"] == answer.headers["x-request-id"]
     for words in says:
         assert words in str(problem)
+
+
+@contextmanager
+def sent_for_requests(resources: Resources) -> Iterator[list[str]]:
+    """Note the statements of requests, and not of what looks after health and metrics beside them."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: Any) -> None:
+        if "request_id" in get_contextvars() and not statement.startswith(("BEGIN", "PRAGMA")):
+            sent.append(statement)
+
+    engine = resources.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest_asyncio.fixture

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event, update
-from structlog.contextvars import get_contextvars
+from sqlalchemy import update
 
 from jobs.requests import ImportDump, RebuildAuthorStats, RefreshAuthorStats
 from models import Reject, Run
 from tests.conftest import every_database
 from tests.factories import post, store, user
-from tests.worker.web.conftest import assert_problem
+from tests.worker.web.conftest import assert_problem, sent_for_requests
 from worker.web.paging import cursor_of
 
 if TYPE_CHECKING:
@@ -136,16 +135,8 @@ async def test_a_request_costs_as_many_statements_whatever_there_is(
     anybody: AsyncClient, resources: Resources
 ) -> None:
     async def count(method: str, path: str) -> int:
-        statements: list[str] = []
-
-        def note(_c: object, _u: object, text: str, *_: object) -> None:
-            if "request_id" in get_contextvars():  # and not from what looks after health beside requests
-                statements.append(text)
-
-        engine = resources.database.engine.sync_engine
-        event.listen(engine, "before_cursor_execute", note)
-        assert (await anybody.request(method, path)).status_code in {200, 202, 409}
-        event.remove(engine, "before_cursor_execute", note)
+        with sent_for_requests(resources) as statements:
+            assert (await anybody.request(method, path)).status_code in {200, 202, 409}
         return len(statements)
 
     async def add_part(number: int) -> None:
