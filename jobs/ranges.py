@@ -30,7 +30,7 @@ def ranges_of(layout: Layout) -> list[ByteRange]:
     begins = boundaries(layout, max(1, min(layout.size // LEAST_BYTES, MOST_RANGES)))
     return [
         ByteRange(start=start, stop=stop, size=layout.size, mtime_ns=mtime_ns)
-        for start, stop in pairwise([*begins, layout.size])
+        for start, stop in pairwise([*begins, None])
     ]
 
 

@@ -69,7 +69,8 @@ class ByteRange(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     start: Annotated[int, Field(ge=0)]
-    stop: Annotated[int, Field(ge=0)]
+    stop: Annotated[int, Field(ge=0)] | None = None
+    """Where the next piece begins; None reads to the end, wherever that is in what is compressed."""
     size: Annotated[int, Field(ge=0)]
     mtime_ns: int
 

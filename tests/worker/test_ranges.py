@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,15 @@ async def test_a_file_that_is_cut_leaves_the_same_rows_and_counts(
     assert rows == await rows_of(resources, "whole")
     assert len(rows) == POSTS
     assert all(parent is not None for *_, parent in rows.values())
+
+
+async def test_a_compressed_file_is_loaded_whole(resources: Resources, tmp_path: Path) -> None:
+    path = tmp_path / "posts.jsonl.gz"
+    path.write_bytes(gzip.compress(write_jsonl(tmp_path / "plain", json_posts(300)).read_bytes()))
+    request = ImportDump(urls=(str(path),), site="cut", split=True)
+    run_id = await resources.client.enqueue(request)
+    await run_worker(resources, burst=True)
+    assert (await describe(resources, run_id))["inserted"] == 300
 
 
 @pytest.mark.slow
