@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.sources.delimited import split
+from jobs.sources.delimited import COMMA_AND_FIELD, ROW, split
 from jobs.sources.record import PostRecord, TagRecord
 from tests.jobs.sources.sources import bad, items_of, layout, post, rules_of, user
 
@@ -123,6 +123,15 @@ def test_what_the_standard_library_writes_is_split_as_it_was(fields: list[str]) 
     written = StringIO()
     csv.writer(written, quoting=csv.QUOTE_ALL).writerow(fields)
     assert split(written.getvalue()) == fields
+
+
+@given(st.text(st.sampled_from('",a\r\n'), max_size=12).filter(lambda line: ROW.fullmatch(line.encode())))
+@example('"a""b",c,""\n')
+@example('a"b,"c"')
+def test_any_row_is_split_as_its_pattern_says(line: str) -> None:
+    bare = line.removesuffix("\n").removesuffix("\r")
+    found = COMMA_AND_FIELD.findall(f",{bare}")
+    assert split(line) == [quoted.replace('""', '"') if quoted else plain for quoted, plain in found]
 
 
 @given(st.lists(st.tuples(FIELDS, FIELDS), max_size=6))
