@@ -55,7 +55,7 @@ async def authors_around(
 ) -> Sequence[RowMapping]:
     """List an author with up to `distance` authors before and after; nobody if the author has no rank."""
     ranked = _ranked(ranking)
-    # Each value of the author is looked up once; joined, it would be looked for beside every other author.
+    # Looked up once; joined, PostgreSQL would look for the author beside every other one.
     place, site = (
         select(ranked.c[name]).where(ranked.c.author_id == author_id).scalar_subquery()
         for name in ("place", "site")
