@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -25,13 +25,13 @@ from models.post import link_authors, link_parents
 from models.reject import Reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from jobs.context import Batch, JobContext
     from jobs.requests import FormatChoice
     from jobs.sources.opening import Layout
     from jobs.sources.record import Entity, Record
-    from jobs.sources.streams import Opened
+    from jobs.writers.bisection import Write
     from jobs.writers.writer import Writer
 
 LINKS_PER_BATCH = 5_000
@@ -141,26 +141,36 @@ class Loading:
             items = read(stream, layout, start)
             size = self.context.batch_size or self.writer.records_per_batch
             async with ahead(partial(_take, items, size)) as chunks:
+                writer = replace(self.writer, insert=chunks.during(self.writer.insert))
+                write = partial(WRITES[layout.entity], writer)
                 async for chunk in chunks:
-                    await to_its_end(despite_conflicts(partial(self._commit, number, chunk, stream)))
+                    step = partial(self._commit, number, chunk, write, stream.bytes_done)
+                    await to_its_end(despite_conflicts(step))
         async with self.context.batch() as batch:
             self._mark_progress(batch, number + 1, 0, 0)
 
-    async def _commit(self, number: int, chunk: Sequence[Record | BadRecord], stream: Opened) -> None:
+    async def _commit(
+        self,
+        number: int,
+        chunk: Sequence[Record | BadRecord],
+        write: Write,
+        bytes_done: Callable[[int], int],
+    ) -> None:
         async with self.context.batch() as batch:
             self._check_unchanged(number)
-            await self._write(batch, number, chunk)
+            await self._write(batch, number, chunk, write)
             offset = chunk[-1].end
             before = _length_before(self.layouts[number])
-            self._mark_progress(batch, number, offset, stream.bytes_done(offset) - before)
+            self._mark_progress(batch, number, offset, bytes_done(offset) - before)
 
-    async def _write(self, batch: Batch, number: int, chunk: Sequence[Record | BadRecord]) -> None:
+    async def _write(
+        self, batch: Batch, number: int, chunk: Sequence[Record | BadRecord], write: Write
+    ) -> None:
         layout = self.layouts[number]
         records = [item for item in chunk if not isinstance(item, BadRecord)]
         refused = [item for item in chunk if isinstance(item, BadRecord)]
         written = Written()
         if records:
-            write = partial(WRITES[layout.entity], self.writer)
             written, by_database = await write_or_bisect(batch.session, self.site, records, write)
             refused += by_database
         batch.session.add_all(self._reject(number, item) for item in refused)

@@ -4,35 +4,61 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+class Ahead(Generic[Item]):
+    """Gives what `take` gives until that is empty; the next is taken in a thread while a step waits.
+
+    An error of `take` is raised when what was taken before has been given.
+    """
+
+    def __init__(self, take: Callable[[], Sequence[Item]]) -> None:
+        self._take = take
+        self._taking: asyncio.Task[Sequence[Item]] | None = None
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Item]]:
+        return self
+
+    async def __anext__(self) -> Sequence[Item]:
+        taking = self._begin()
+        items = await taking
+        if not items:
+            raise StopAsyncIteration
+        self._taking = None
+        return items
+
+    def during(self, step: Callable[..., Awaitable[Value]]) -> Callable[..., Awaitable[Value]]:
+        """Make of a step, which should mostly wait, one that begins to take the next."""
+
+        async def begun(*arguments: Any) -> Value:
+            self._begin()
+            return await step(*arguments)
+
+        return begun
+
+    async def end(self) -> None:
+        """Wait until no thread is at work on the source."""
+        if self._taking:
+            await asyncio.wait([self._taking])
+            self._taking.exception()  # looked at, so that nobody warns of it when something else has failed
+
+    def _begin(self) -> asyncio.Task[Sequence[Item]]:
+        self._taking = self._taking or asyncio.create_task(asyncio.to_thread(self._take))
+        return self._taking
 
 
 @asynccontextmanager
-async def ahead(take: Callable[[], Sequence[Item]]) -> AsyncIterator[AsyncIterator[Sequence[Item]]]:
-    """Give what `take` gives until that is empty; the next is taken in a thread meanwhile.
-
-    An error of `take` is raised when what was taken before has been given. No thread is left at work on the
-    source when the block ends.
-    """
-    taking = _started(take)
-
-    async def taken() -> AsyncIterator[Sequence[Item]]:
-        nonlocal taking
-        while items := await taking:
-            taking = _started(take)
-            yield items
-
+async def ahead(take: Callable[[], Sequence[Item]]) -> AsyncIterator[Ahead[Item]]:
+    """Read ahead while the block lasts; no thread is left at work on the source when it ends."""
+    reading = Ahead(take)
     try:
-        yield taken()
+        yield reading
     finally:
-        await asyncio.wait([taking])
-        taking.exception()  # looked at, so that nobody warns of it when the block has failed by itself
-
-
-def _started(take: Callable[[], Sequence[Item]]) -> asyncio.Task[Sequence[Item]]:
-    return asyncio.create_task(asyncio.to_thread(take))
+        await reading.end()

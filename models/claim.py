@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from sqlalchemy import Double, bindparam, case, func, select, tuple_, update
+from sqlalchemy import Double, bindparam, case, func, literal, select, tuple_, update
 
 from models.clock import now
 from models.dialect import application_name, dialect_of, end_transactions, insert_or_touch
@@ -80,7 +80,12 @@ _ALL_HELD = (
     .order_by(Run.id)
 )
 _IS_HELD = select(Run.id).where(held(bindparam("run_id"), bindparam("held_attempt")))
-_IS_HELD_BY_NAME = {"postgresql": _IS_HELD.add_columns(*application_name("postgresql"))}
+# A batch need not wait until the disk has its commit: if the server crashes, rows and checkpoint go together,
+# and the commit that ends the run waits for all before it.
+_WITHOUT_WAITING = func.set_config("synchronous_commit", "off", literal(True))  # noqa: FBT003
+_IS_HELD_BY_NAME = {
+    "postgresql": _IS_HELD.add_columns(*application_name("postgresql"), _WITHOUT_WAITING),
+}
 
 
 async def claim(

@@ -107,8 +107,8 @@ async def reserve_ids(session: AsyncSession, table: FromClause, how_many: int) -
     dialect = dialect_of(session)
     if dialect == "postgresql":
         query = text(
-            "SELECT array_agg(nextval(pg_get_serial_sequence(:table, 'id')))"
-            " FROM generate_series(1, :how_many)"
+            "SELECT array_agg(nextval(sequence)) FROM generate_series(1, :how_many),"
+            " (SELECT pg_get_serial_sequence(:table, 'id')::regclass AS sequence OFFSET 0) AS taken_once"
         ).bindparams(table=cast("Table", table).name, how_many=how_many)
         return await session.scalar(query) or []
     if dialect == "sqlite":

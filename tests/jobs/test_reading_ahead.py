@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-async def test_the_next_chunk_is_taken_while_one_is_held() -> None:
+async def test_the_next_chunk_is_taken_during_the_step_that_waits() -> None:
     second = threading.Event()
     chunks = iter([[1], [2], []])
 
@@ -24,10 +24,18 @@ async def test_the_next_chunk_is_taken_while_one_is_held() -> None:
             second.set()
         return chunk
 
+    async def step(chunk: Sequence[int]) -> bool:
+        return chunk == [2] or await asyncio.to_thread(second.wait, 60)
+
     async with ahead(take) as taken:
-        assert await anext(taken) == [1]
-        assert await asyncio.to_thread(second.wait, 30)
-        assert [chunk async for chunk in taken] == [[2]]
+        write = taken.during(step)
+        assert [(chunk, await write(chunk)) async for chunk in taken] == [([1], True), ([2], True)]
+
+
+async def test_what_no_step_began_to_take_is_taken_when_it_is_asked_for() -> None:
+    chunks = iter([[1], [2], []])
+    async with ahead(lambda: next(chunks)) as taken:
+        assert [chunk async for chunk in taken] == [[1], [2]]
 
 
 async def test_an_error_comes_after_what_was_read_before_it() -> None:
@@ -50,11 +58,14 @@ async def test_no_thread_is_left_reading_when_the_block_fails() -> None:
         return chunk
 
     async def fail() -> None:
+        await asyncio.to_thread(reading.wait, 60)
+        raise KeyError
+
+    async def read() -> None:
         async with ahead(take) as taken:
             await anext(taken)
-            await asyncio.to_thread(reading.wait, 30)
-            raise KeyError
+            await taken.during(fail)()
 
     with pytest.raises(KeyError):
-        await fail()
+        await read()
     assert ended.is_set()
