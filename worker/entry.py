@@ -10,6 +10,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from worker.termination import terminate
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -30,7 +32,7 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(GARBAGE_AFTER)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, terminate)
     try:
         command_line.main()
     except KeyboardInterrupt:

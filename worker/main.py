@@ -16,6 +16,7 @@ from worker.lifeline import on_the_line
 from worker.loop import Loop
 from worker.rounds import beside
 from worker.scheduler import scheduling
+from worker.termination import is_terminated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +35,8 @@ async def run_worker(resources: Resources, *, burst: bool, line: int | None = No
     loop = Loop(executor, burst=burst)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, loop.stop)
+    if is_terminated():
+        loop.stop()
     async with _dispatching(resources), nullcontext() if burst else scheduling(resources):
         settings = resources.settings
         log.info("worker.started", burst=burst, queue=settings.queue, slots=settings.slots)

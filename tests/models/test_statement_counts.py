@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Call = Callable[[AsyncSession, User, Post], Awaitable[Any]]
 
-ROW = re.compile(r"\| `(?P<call>[a-z_]+)` \|.*\| (?P<statements>\d+)(?: [^|]*)?\|")
+ROW = re.compile(r"\| `(?P<call>(?!(?:ix|pk|uq)_)[a-z_]+)` \|.*\| (?P<statements>\d+)(?: [^|]*)?\|")
 PAGE = Paging(200)
 READS: dict[str, Call] = {
     "user_by_id": lambda s, u, _: user_by_id(s, u.id),
