@@ -1,5 +1,6 @@
 """Tags: how often they are used, and with which others."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -8,7 +9,7 @@ from jobs.requests import SiteName
 from models.tag_counts import related_tags, top_tags
 from worker.web.data_shapes import TagCounts
 from worker.web.paging import USUAL, Limit
-from worker.web.problems import NotFoundError, problems
+from worker.web.problems import problems
 from worker.web.sessions import Reporting
 from worker.web.values import TagName
 
@@ -28,7 +29,7 @@ async def list_(
     operation_id="listRelatedTags",
     summary="List the tags that are used together with one",
     response_model=TagCounts,
-    responses=problems(NotFoundError),  # the path of a name with a line break leads nowhere
+    responses=problems(HTTPStatus.NOT_FOUND),  # the path of a name with a line break leads nowhere
 )
 async def related(
     session: Reporting, name: Annotated[TagName, Path()], limit: Limit = USUAL
