@@ -38,6 +38,10 @@ RUN_SECONDS = """
 SELECT extract(epoch FROM finished_at - started_at)::float8 FROM runs
 WHERE job = $1 ORDER BY created_at DESC LIMIT 1
 """
+HAVE_ROWS = """
+SELECT string_agg(oid::regclass::text, ', ') FROM pg_class
+WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND pg_relation_size(oid) > 0
+"""
 # The same for all who loaded the same posts, whatever their primary keys are.
 FINGERPRINT = """
 SELECT count(*), sum(hashtextextended(row(
@@ -112,8 +116,10 @@ class Stage:
 
     async def rest(self) -> None:
         """Let nobody pay for what was done before."""
-        await self.execute("VACUUM ANALYZE")
-        await self.execute("CHECKPOINT")
+        async with self.connection() as connection:
+            # A table that is known to be empty is scanned for each foreign key, by a plan that is then kept.
+            await connection.execute(f"VACUUM ANALYZE {await connection.fetchval(HAVE_ROWS)}")
+            await connection.execute("CHECKPOINT")
 
     async def execute(self, statement: str, *values: object) -> None:
         """Carry out a statement that is not measured."""
