@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from worker.rounds import over
+from worker.termination import is_terminated
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -40,6 +41,8 @@ async def supervise(processes: int, *, burst: bool) -> None:
     supervisor = Supervisor(burst)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
+    if is_terminated():
+        supervisor.stop()
     await asyncio.gather(*map(supervisor.keep, range(processes)))
     if supervisor.complaint:
         raise ProcessError(supervisor.complaint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -163,6 +164,23 @@ async def test_a_file_that_is_rewritten_during_an_import_stops_it(
     with pytest.raises(InputError, match="changed"):
         await load(context, layouts_of([str(path)], "auto"), SITE, rewriting)
     assert len(await posts_of(resources.database)) == 100
+
+
+@every_database
+async def test_importing_the_same_again_writes_checkpoints_and_receipts_alone(
+    resources: Resources, statements: list[str], tmp_path: Path
+) -> None:
+    write_jsonl(tmp_path / "users.jsonl", json_users(7))
+    write_jsonl(tmp_path / "posts.jsonl", json_posts(300))
+    layouts = layouts_of([str(tmp_path)], "auto")
+    for _ in range(2):
+        statements.clear()
+        context = await running(resources, batch_size=100)
+        await load(context, layouts, SITE, writer_for(resources.database))
+    wrote = re.findall(
+        r"^(?:INSERT|UPDATE|DELETE|COPY)\b.*?\b(\w+)(?= SET| \()", "\n".join(statements), re.MULTILINE
+    )
+    assert set(wrote) == {"runs", "receipts"}
 
 
 @every_database
