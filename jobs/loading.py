@@ -210,13 +210,18 @@ class Loading:
 
 
 def _length(layout: Layout) -> int:
-    """Say how many bytes on disk are to be read."""
-    return (layout.stop or layout.size) - _length_before(layout)
+    """Say how many bytes on disk are to be read; of a range of rows, those of the whole file."""
+    return (layout.stop or layout.size) - layout.start if _counts_bytes(layout) else layout.size
 
 
 def _length_before(layout: Layout) -> int:
-    """Say how many bytes on disk are passed over; of a compressed file, `start` counts others."""
-    return 0 if layout.compression else layout.start
+    """Say how many bytes on disk are passed over."""
+    return layout.start if _counts_bytes(layout) else 0
+
+
+def _counts_bytes(layout: Layout) -> bool:
+    """Tell whether offsets are those of bytes on disk: not of unpacked ones, nor of rows."""
+    return layout.compression is None and layout.format != "parquet"
 
 
 def _identity(layout: Layout) -> list[Any]:
@@ -229,7 +234,7 @@ def _take(items: Iterator[Record | BadRecord], how_many: int) -> list[Record | B
     size_bytes = 0
     for item in islice(items, how_many):
         batch.append(item)
-        size_bytes += item.end - item.offset
+        size_bytes += max(item.end - item.offset, len(item.raw))  # a row of Parquet has no length in bytes
         if size_bytes >= BATCH_BYTES:
             break
     return batch
