@@ -73,18 +73,19 @@ class JobContext:
     async def batch(self) -> AsyncIterator[Batch]:
         """Open a session for the current task and one transaction, fenced at both ends.
 
-        The first statement makes the transaction real and stops an attempt that lost its run; the last
-        writes checkpoint, progress and receipt, and matches no row if the run was lost meanwhile.
+        The first statement makes the transaction real and stops an attempt that lost its run, or whose last
+        checkpoint the database does not have; the last writes checkpoint, progress and receipt, and matches
+        no row if the run was lost meanwhile.
 
         Raises:
-            LeaseLostError: another attempt holds the run; nothing of this batch is kept.
+            LeaseLostError: the run is no longer this attempt's as it left it; nothing of this batch is kept.
             StoppingError: the worker is shutting down; the run goes back and continues here.
 
         """
         if self.stopping.is_set():
             raise StoppingError
         async with self.database.writing(tag=self.application) as session, session.begin():
-            if not await is_held(session, self.run_id, self.attempt, self.application):
+            if not await is_held(session, self.run_id, self.attempt, self.application, self.checkpoint):
                 raise LeaseLostError
             batch = Batch(session)
             yield batch

@@ -79,9 +79,10 @@ _ALL_HELD = (
     .where(tuple_(Run.id, Run.attempt).in_(bindparam("pairs", expanding=True)), Run.state == State.RUNNING)
     .order_by(Run.id)
 )
-_IS_HELD = select(Run.id).where(held(bindparam("run_id"), bindparam("held_attempt")))
+_IS_HELD = select(Run.checkpoint).where(held(bindparam("run_id"), bindparam("held_attempt")))
 # A batch need not wait until the disk has its commit: if the server crashes, rows and checkpoint go together,
-# and the commit that ends the run waits for all before it.
+# the next batch does not find the checkpoint that it goes on from, and the commit that ends the run waits for
+# all before it.
 _WITHOUT_WAITING = func.set_config("synchronous_commit", "off", literal(True))  # noqa: FBT003
 _IS_HELD_BY_NAME = {
     "postgresql": _IS_HELD.add_columns(*application_name("postgresql"), _WITHOUT_WAITING),
@@ -144,11 +145,17 @@ async def _within_limits(
     return allowed
 
 
-async def is_held(session: AsyncSession, run_id: UUID, attempt: int, application: str) -> bool:
-    """Tell whether this attempt still holds the run, and show by what name it goes on."""
+async def is_held(
+    session: AsyncSession, run_id: UUID, attempt: int, application: str, checkpoint: dict[str, Any] | None
+) -> bool:
+    """Tell whether this attempt still holds the run where it left it, and show by what name it goes on.
+
+    A server that crashed, or a standby that took its place, may have forgotten the last batches.
+    """
     query = _IS_HELD_BY_NAME.get(dialect_of(session), _IS_HELD)
     values = {"run_id": run_id, "held_attempt": attempt, "application": application}
-    return await session.scalar(query, values) is not None
+    row = (await session.execute(query, values)).first()
+    return row is not None and row.checkpoint == checkpoint
 
 
 async def update_held(session: AsyncSession, run_id: UUID, attempt: int, values: dict[str, Any]) -> bool:

@@ -6,9 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from jobs.errors import LeaseLostError
+from models import Run
 from models.database import to_its_end
+from tests.conftest import every_database
 from tests.factories import running
 
 if TYPE_CHECKING:
@@ -69,3 +72,19 @@ async def test_the_server_sees_whose_batch_it_is_and_forgets_it_with_the_commit(
         assert await connections_of(resources, NAME) == 1
     assert await connections_of(resources, NAME) == 0
     assert await connections_of(resources, "headrace") == 2
+
+
+@every_database
+async def test_an_attempt_whose_last_batch_the_server_forgot_writes_nothing_more(
+    resources: Resources,
+) -> None:
+    context = await running(resources)
+    async with context.batch() as batch:
+        batch.checkpoint = {"files": [["posts", 2**60]], "offset": 1}
+    async with context.batch() as batch:
+        batch.checkpoint = {"files": [["posts", 2**60]], "offset": 2}
+    async with resources.database.writing.begin() as session:  # as after a crash, or on a standby
+        await session.execute(update(Run).values(checkpoint={"files": [["posts", 2**60]], "offset": 1}))
+    with pytest.raises(LeaseLostError):
+        async with context.batch():
+            pass
