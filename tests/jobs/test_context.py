@@ -75,7 +75,7 @@ async def test_the_server_sees_whose_batch_it_is_and_forgets_it_with_the_commit(
 
 
 @every_database
-async def test_an_attempt_whose_last_batch_the_server_forgot_writes_nothing_more(
+async def test_an_attempt_whose_last_batch_was_forgotten_writes_nothing_more(
     resources: Resources,
 ) -> None:
     context = await running(resources)
