@@ -180,7 +180,9 @@ def test_a_folder_gives_its_compressed_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"7z\xbc\xaf\x27\x1c", b"PK\x03\x04", gzip.compress(gzip.compress(b"{}"))]
+    "content",
+    [b"7z\xbc\xaf\x27\x1c", b"PK\x03\x04", gzip.compress(gzip.compress(b"{}"))],
+    ids=["7z", "zip", "gzip-in-gzip"],  # not the bytes: gzip's have the time in them
 )
 def test_archives_and_what_is_compressed_twice_are_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(errors.UnknownFormatError, match="unpack it"):
