@@ -88,7 +88,10 @@ async def address(resources: Resources) -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = Server(config_of(app, shutdown_seconds=3))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with AsyncClient(base_url=address, timeout=120) as client:
+            await client.get("/livez")  # it answers once it has started, folders and all
+        yield address
         server.stop()
         await serving
 
