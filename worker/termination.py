@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import asyncio
     from types import FrameType
 
 _received: list[int] = []
@@ -22,6 +24,12 @@ def terminate(number: int, _frame: FrameType | None) -> None:
     """
     _received.append(number)
     raise KeyboardInterrupt
+
+
+def end(task: asyncio.Task[object]) -> None:
+    """Cancel a task, and remember it: the Redis client may take a cancellation for a timeout of its own."""
+    _received.append(signal.SIGTERM)
+    task.cancel()
 
 
 def is_terminated() -> bool:

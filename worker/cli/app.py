@@ -13,6 +13,7 @@ from rich.console import Console
 
 from worker.logs import configure_logs
 from worker.settings import Settings, read_settings
+from worker.termination import end
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -42,7 +43,7 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
     async def with_signals() -> T:
         task = asyncio.current_task()
         if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end, task)
         return await main
 
     try:
