@@ -14,7 +14,7 @@ from jobs.errors import LeaseLostError, StoppingError
 from models.claim import is_held, update_held
 from models.clock import now
 from models.dialect import name_transaction
-from models.receipt import COUNTS, Receipt
+from models.receipt import COUNTS, Receipt, signed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -42,7 +42,7 @@ class Batch:
     unknown_fields: dict[str, Counter[str]] = field(default_factory=dict)
 
     def count(self, entity: str, **counts: int) -> None:
-        """Add to the receipt of an entity: records_read, inserted, updated, unchanged, rejected, ..."""
+        """Add to the receipt of an entity: records_read, inserted, updated, ..., and the digest."""
         self.receipts.setdefault(entity, Counter()).update(counts)
 
 
@@ -58,8 +58,8 @@ class JobContext:
     lease_seconds: float = 15.0
     """How long a committed batch, as a sign of life, lets the attempt keep its run."""
     checkpoint: dict[str, Any] | None = None
-    is_part: bool = False
-    """Whether the run is one of those that another run was split into."""
+    whole_id: UUID | None = None
+    """The run that was split, if this one is a part of it."""
     follow_ups: list[Request] = field(default_factory=list)
     counted: bool = False
     """Whether this attempt has added to the run's receipts."""
@@ -68,6 +68,11 @@ class JobContext:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     application: str = "headrace"
     """What the database's administrator sees of this attempt while it reads or writes."""
+
+    @property
+    def root_id(self) -> UUID:
+        """The run that was asked for: this one, or the one that it is a part of."""
+        return self.whole_id or self.run_id
 
     @asynccontextmanager
     async def batch(self) -> AsyncIterator[Batch]:
@@ -143,11 +148,11 @@ class JobContext:
         receipt = await batch.session.get(Receipt, (self.run_id, entity))
         if receipt is None:
             receipt = Receipt(
-                run_id=self.run_id, entity=entity, **dict.fromkeys(COUNTS, 0), unknown_fields={}
+                run_id=self.run_id, entity=entity, **dict.fromkeys((*COUNTS, "digest"), 0), unknown_fields={}
             )
             batch.session.add(receipt)
         for name, more in counts.items():
-            setattr(receipt, name, getattr(receipt, name) + more)
+            setattr(receipt, name, signed(getattr(receipt, name) + more))
         if unknown := batch.unknown_fields.get(entity):
             receipt.unknown_fields = dict(Counter(receipt.unknown_fields) + unknown)
         await batch.session.flush()

@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 async def link_posts(context: JobContext, request: LinkPosts) -> None:
     """Link the posts of a site to the authors and parents that arrived after them."""
     await link(context, request.site)
-    if not context.is_part:
+    if context.whole_id is None:
         context.then(RefreshAuthorStats())

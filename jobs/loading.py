@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from jobs.chunks import take
 from jobs.conflicts import despite_conflicts
 from jobs.errors import InputError, SourceChangedError
+from jobs.files import noted
 from jobs.reading_ahead import ahead
 from jobs.requests import RefreshAuthorStats
 from jobs.sources.opening import find_files, inspect, opened, read
-from jobs.sources.record import BadRecord
-from jobs.writers.bisection import write_or_bisect
+from jobs.storing import store
 from jobs.writers.registry import WRITES
-from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.database import to_its_end
 from models.post import link_authors, link_parents
-from models.reject import Reject
+from models.run_file import note_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from jobs.chunks import Chunk
     from jobs.context import Batch, JobContext
     from jobs.requests import FormatChoice
     from jobs.sources.opening import Layout
-    from jobs.sources.record import Entity, Record
+    from jobs.sources.record import Entity
     from jobs.writers.bisection import Write
     from jobs.writers.writer import Writer
+    from models.run_file import RunFile
 
 LINKS_PER_BATCH = 5_000
-BATCH_BYTES = 16 * 1024 * 1024
 
 
 def local_path(url: str) -> Path:
@@ -75,7 +74,7 @@ async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer
     """Load files one after the other, link what arrived late, refresh statistics; give the run's result."""
     result = await load_files(context, layouts, site, writer)
     await link(context, site)
-    if not context.is_part:
+    if context.whole_id is None:
         context.then(RefreshAuthorStats())
     return result
 
@@ -139,64 +138,32 @@ class Loading:
         start = (checkpoint["offset"] if checkpoint["file"] == number else 0) or layout.start
         with opened(layout) as stream:
             items = read(stream, layout, start)
+            file = await self._note_file(number)
             size = self.context.batch_size or self.writer.records_per_batch
-            async with ahead(partial(_take, items, size)) as chunks:
+            async with ahead(partial(take, items, size)) as chunks:
                 writer = replace(self.writer, insert=chunks.during(self.writer.insert))
                 write = partial(WRITES[layout.entity], writer)
+                commit = partial(self._commit, file, write, stream.bytes_done)
                 async for chunk in chunks:
-                    step = partial(self._commit, number, chunk, write, stream.bytes_done)
-                    await to_its_end(despite_conflicts(step))
+                    await to_its_end(despite_conflicts(partial(commit, chunk)))
         async with self.context.batch() as batch:
             self._mark_progress(batch, number + 1, 0, 0)
 
+    async def _note_file(self, number: int) -> RunFile:
+        """Write down that the file is read, before the first row says that it came from there."""
+        context, layout = self.context, self.layouts[number]
+        file = noted(layout, site=self.site, run_id=context.run_id, root_id=context.root_id, number=number)
+        async with context.batch() as batch:
+            return await note_file(batch.session, file)
+
     async def _commit(
-        self,
-        number: int,
-        chunk: Sequence[Record | BadRecord],
-        write: Write,
-        bytes_done: Callable[[int], int],
+        self, file: RunFile, write: Write, bytes_done: Callable[[int], int], chunk: Chunk
     ) -> None:
         async with self.context.batch() as batch:
-            self._check_unchanged(number)
-            await self._write(batch, number, chunk, write)
-            offset = chunk[-1].end
-            before = _length_before(self.layouts[number])
-            self._mark_progress(batch, number, offset, bytes_done(offset) - before)
-
-    async def _write(
-        self, batch: Batch, number: int, chunk: Sequence[Record | BadRecord], write: Write
-    ) -> None:
-        layout = self.layouts[number]
-        records = [item for item in chunk if not isinstance(item, BadRecord)]
-        refused = [item for item in chunk if isinstance(item, BadRecord)]
-        written = Written()
-        if records:
-            written, by_database = await write_or_bisect(batch.session, self.site, records, write)
-            refused += by_database
-        batch.session.add_all(self._reject(number, item) for item in refused)
-        batch.count(
-            layout.entity,
-            records_read=len(chunk),
-            inserted=written.inserted,
-            updated=written.updated,
-            unchanged=written.unchanged,
-            rejected=len(refused),
-            repaired=sum(record.repairs for record in records),
-        )
-        unknown = Counter(name for record in records for name in record.unknown)
-        batch.unknown_fields[layout.entity] = unknown
-
-    def _reject(self, number: int, bad: BadRecord) -> Reject:
-        return Reject(
-            run_id=self.context.run_id,
-            entity=self.layouts[number].entity,
-            source=str(self.layouts[number].path),
-            file_number=number,
-            position=bad.offset,
-            rule=bad.rule,
-            reason=bad.reason,
-            raw=bad.raw,
-        )
+            self._check_unchanged(file.number)
+            await store(batch, file, chunk, write)
+            before = _length_before(self.layouts[file.number])
+            self._mark_progress(batch, file.number, chunk.end, bytes_done(chunk.end) - before)
 
     def _check_unchanged(self, number: int) -> None:
         if _identity(self.layouts[number]) != self.files[number]:
@@ -226,15 +193,3 @@ def _counts_bytes(layout: Layout) -> bool:
 
 def _identity(layout: Layout) -> list[Any]:
     return [str(layout.path), layout.size, layout.path.stat().st_mtime_ns]
-
-
-def _take(items: Iterator[Record | BadRecord], how_many: int) -> list[Record | BadRecord]:
-    """Read the next batch: so many records, or fewer where they are large."""
-    batch: list[Record | BadRecord] = []
-    size_bytes = 0
-    for item in islice(items, how_many):
-        batch.append(item)
-        size_bytes += max(item.end - item.offset, len(item.raw))  # a row of Parquet has no length in bytes
-        if size_bytes >= BATCH_BYTES:
-            break
-    return batch

@@ -7,32 +7,32 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sized
 
-Item = TypeVar("Item")
+Taken = TypeVar("Taken", bound="Sized")
 Value = TypeVar("Value")
 
 
-class Ahead(Generic[Item]):
+class Ahead(Generic[Taken]):
     """Gives what `take` gives until that is empty; the next is taken in a thread while a step waits.
 
     An error of `take` is raised when what was taken before has been given.
     """
 
-    def __init__(self, take: Callable[[], Sequence[Item]]) -> None:
+    def __init__(self, take: Callable[[], Taken]) -> None:
         self._take = take
-        self._taking: asyncio.Task[Sequence[Item]] | None = None
+        self._taking: asyncio.Task[Taken] | None = None
 
-    def __aiter__(self) -> AsyncIterator[Sequence[Item]]:
+    def __aiter__(self) -> AsyncIterator[Taken]:
         return self
 
-    async def __anext__(self) -> Sequence[Item]:
+    async def __anext__(self) -> Taken:
         taking = self._begin()
-        items = await taking
-        if not items:
+        taken = await taking
+        if not len(taken):
             raise StopAsyncIteration
         self._taking = None
-        return items
+        return taken
 
     def during(self, step: Callable[..., Awaitable[Value]]) -> Callable[..., Awaitable[Value]]:
         """Make of a step, which should mostly wait, one that begins to take the next."""
@@ -49,13 +49,13 @@ class Ahead(Generic[Item]):
             await asyncio.wait([self._taking])
             self._taking.exception()  # looked at, so that nobody warns of it when something else has failed
 
-    def _begin(self) -> asyncio.Task[Sequence[Item]]:
+    def _begin(self) -> asyncio.Task[Taken]:
         self._taking = self._taking or asyncio.create_task(asyncio.to_thread(self._take))
         return self._taking
 
 
 @asynccontextmanager
-async def ahead(take: Callable[[], Sequence[Item]]) -> AsyncIterator[Ahead[Item]]:
+async def ahead(take: Callable[[], Taken]) -> AsyncIterator[Ahead[Taken]]:
     """Read ahead while the block lasts; no thread is left at work on the source when it ends."""
     reading = Ahead(take)
     try:

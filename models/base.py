@@ -89,6 +89,11 @@ foreign_id = Annotated[str, mapped_column(String(64))]
 name_text = Annotated[str, mapped_column(String(255))]
 small_int = Annotated[int, mapped_column(Integer())]
 count = Annotated[int, mapped_column(BigInteger(), default=0)]
+# Where a loaded row came from: its file in run_files, where it stood there, what it took to repair.
+file_key = Annotated[int | None, mapped_column(BigInteger())]
+file_position = Annotated[int | None, mapped_column(BigInteger())]
+repair_count = Annotated[int | None, mapped_column(Integer())]
+missing_moment = Annotated[datetime | None, mapped_column(UtcDateTime())]
 
 
 class Base(AsyncAttrs, DeclarativeBase):

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Keyed = type[User | Post]
 
 
+# What a row says of where it came from once it was changed by hand.
+BY_HAND: dict[str, Any] = {"file_id": None, "position": None, "repairs": None}
+
+
 class TakenError(Exception):
     """The site has a user or post of that id already."""
 

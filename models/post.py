@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, select, update
 from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
 
-from models.base import Base, LongText, foreign_id, intpk, name_text, site_name, small_int
+from models.base import (
+    Base,
+    LongText,
+    file_key,
+    file_position,
+    foreign_id,
+    intpk,
+    missing_moment,
+    name_text,
+    repair_count,
+    site_name,
+    small_int,
+)
 from models.dialect import among
 from models.tag import Tag, post_tags
 from models.user import User
@@ -26,7 +38,8 @@ class Post(Base):
 
     A post may arrive before its author or its parent: `author_external_id` and `parent_external_id` keep
     what the source said until the other row is there. A deleted author leaves `author_id` null and
-    `author_name` as it was displayed. `score` has 32 bits so that sums over posts fit 64.
+    `author_name` as it was displayed. `score` has 32 bits so that sums over posts fit 64. `file_id`,
+    `position`, `repairs` and `missing_since` are those of a user.
     """
 
     __tablename__ = "posts"
@@ -51,6 +64,10 @@ class Post(Base):
     score: Mapped[small_int]
     word_count: Mapped[small_int]
     created_at: Mapped[datetime]
+    file_id: Mapped[file_key]
+    position: Mapped[file_position]
+    repairs: Mapped[repair_count]
+    missing_since: Mapped[missing_moment]
 
     author: Mapped[User | None] = relationship(back_populates="posts", lazy="raise")
     parent: Mapped[Post | None] = relationship(remote_side="Post.id", lazy="raise")

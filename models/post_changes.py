@@ -13,7 +13,7 @@ from sqlalchemy import delete
 
 from models.author_stats import mark_stale
 from models.clock import moment
-from models.natural_key import add_new, lock_rows
+from models.natural_key import BY_HAND, add_new, lock_rows
 from models.post import Post, link_authors, link_parents, post_ids
 from models.post_search import post_by_id
 from models.tag import ensure_tags, linked_tags, store_links
@@ -84,7 +84,7 @@ async def update_post(session: AsyncSession, post_id: int, values: PostValues) -
     if post is None:
         return None
     former_author = post.author_id
-    for name, value in (await _columns(session, post.site, values)).items():
+    for name, value in (BY_HAND | await _columns(session, post.site, values)).items():
         setattr(post, name, value)
     await session.flush()
     if "tags" in values:

@@ -21,7 +21,10 @@ COUNTS = ("records_read", "inserted", "updated", "unchanged", "deleted", "reject
 
 
 class Receipt(Base):
-    """The counts a run answers for, by entity; the database refuses counts that do not add up."""
+    """The counts a run answers for, by entity; the database refuses counts that do not add up.
+
+    `digest` is the sum of the digests of all records that were loaded, as a signed number of 64 bits.
+    """
 
     __tablename__ = "receipts"
     __table_args__ = (
@@ -38,7 +41,13 @@ class Receipt(Base):
     rejected: Mapped[count]
     skipped: Mapped[count]
     repaired: Mapped[count]
+    digest: Mapped[count] = mapped_column(server_default="0")
     unknown_fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+def signed(number: int) -> int:
+    """Give the signed number of 64 bits that a sum of digests wraps around to."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 async def receipt_totals(session: AsyncSession, run_ids: Collection[UUID]) -> dict[UUID, Counter[str]]:

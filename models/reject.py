@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Reject(Base):
     """A record that broke a rule: where it stood, its bytes (bounded), the rule and the reason in words.
 
-    `raw` is fetched only when asked for: it may be large.
+    `raw` is fetched only when asked for: it may be large. `next_position` is where the next record began,
+    `replayed_by` the run that loaded this one after all.
     """
 
     __tablename__ = "rejects"
@@ -32,8 +33,10 @@ class Reject(Base):
     source: Mapped[str] = mapped_column(LongText)
     file_number: Mapped[small_int]
     position: Mapped[int]
+    next_position: Mapped[int | None]
     rule: Mapped[str] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(LongText)
+    replayed_by: Mapped[UUID | None] = mapped_column(UuidKey)
     raw: Mapped[bytes] = mapped_column(
         LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql", "mariadb"), deferred=True
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, BigKey, intpk
+from models.base import Base, BigKey, file_key, intpk
 from models.bulk import insert_rows
 from models.dialect import among, dialect_of, insert_missing
 
@@ -28,12 +28,13 @@ post_tags = Table(
 
 
 class Tag(Base):
-    """A tag, one for all sites that use the word."""
+    """A tag, one for all sites that use the word; `file_id` is the file that had it first, if one had."""
 
     __tablename__ = "tags"
 
     id: Mapped[intpk]
     name: Mapped[str] = mapped_column(String(100), unique=True)
+    file_id: Mapped[file_key]
 
 
 async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
@@ -46,21 +47,23 @@ async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, in
     return known
 
 
-async def add_tags(session: AsyncSession, names: Collection[str]) -> None:
+async def add_tags(session: AsyncSession, names: Collection[str], file_id: int | None = None) -> None:
     """Insert tags, unless another transaction does.
 
     Sorted, so that two transactions that insert the same names wait for one another and do not deadlock.
     """
-    rows = [{"name": name} for name in sorted(names)]
+    rows = [{"name": name, "file_id": file_id} for name in sorted(names)]
     if rows:
         await session.execute(insert_missing(dialect_of(session), Tag.__table__), rows)
 
 
-async def ensure_tags(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
+async def ensure_tags(
+    session: AsyncSession, names: Collection[str], file_id: int | None = None
+) -> dict[str, int]:
     """Map tag names to primary keys, inserting the missing ones."""
     known = await tag_ids(session, names)
     missing = set(names) - known.keys()
-    await add_tags(session, missing)
+    await add_tags(session, missing, file_id)
     return known | await tag_ids(session, missing)
 
 

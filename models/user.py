@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy import String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, WriteOnlyMapped, mapped_column, relationship
 
-from models.base import Base, count, foreign_id, intpk, name_text, site_name
+from models.base import (
+    Base,
+    count,
+    file_key,
+    file_position,
+    foreign_id,
+    intpk,
+    missing_moment,
+    name_text,
+    repair_count,
+    site_name,
+)
 from models.dialect import among
 
 if TYPE_CHECKING:
@@ -20,7 +31,11 @@ if TYPE_CHECKING:
 
 
 class User(Base):
-    """A user of a site; `posts` may be millions and is therefore write-only: query it, never load it."""
+    """A user of a site; `posts` may be millions and is therefore write-only: query it, never load it.
+
+    `file_id`, `position` and `repairs` say which record wrote the row last; a change by hand sets them to
+    null. `missing_since` is when a snapshot of the site first lacked the user.
+    """
 
     __tablename__ = "users"
     __table_args__ = (UniqueConstraint("site", "external_id"),)
@@ -32,6 +47,10 @@ class User(Base):
     email: Mapped[str | None] = mapped_column(String(320))
     reputation: Mapped[count]
     created_at: Mapped[datetime | None]
+    file_id: Mapped[file_key]
+    position: Mapped[file_position]
+    repairs: Mapped[repair_count]
+    missing_since: Mapped[missing_moment]
 
     posts: WriteOnlyMapped[Post] = relationship(back_populates="author", passive_deletes=True)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 from sqlalchemy import delete, func
 
 from models.author_stats import mark_stale
-from models.natural_key import add_new
+from models.natural_key import BY_HAND, add_new
 from models.post import Post, link_authors
 from models.user import User
 
@@ -59,7 +59,7 @@ async def update_user(session: AsyncSession, user_id: int, values: UserValues) -
     """Change what is given of a user; None if there is none. No statistic depends on it."""
     user = await session.get(User, user_id, populate_existing=True, with_for_update={"key_share": True})
     if user is not None:
-        for name, value in values.items():
+        for name, value in (BY_HAND | values).items():
             setattr(user, name, value)
         await session.flush()
     return user

@@ -19,6 +19,7 @@ from jobs.writers.users import write_users
 from models import Database, Post, Run
 from models.claim import claim
 from models.post import link_parents
+from models.run_file import Origin
 from models.words import word_count
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from worker.resources import Resources
 
 SITE = "tests"
+ORIGIN = Origin(SITE)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -61,9 +63,9 @@ async def store(database: Database, *records: UserRecord | PostRecord, site: str
     users = [record for record in records if isinstance(record, UserRecord)]
     posts = [record for record in records if isinstance(record, PostRecord)]
     async with database.writing.begin() as session:
-        await write_users(writer_for(database), session, site, users)
+        await write_users(writer_for(database), session, Origin(site), users)
     async with database.writing.begin() as session:
-        await write_posts(writer_for(database), session, site, posts)
+        await write_posts(writer_for(database), session, Origin(site), posts)
         await link_parents(session, site, len(posts))
 
 

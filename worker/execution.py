@@ -127,7 +127,7 @@ class Executor:
             batch_size=self.resources.settings.batch_size,
             lease_seconds=self.resources.settings.lease_seconds,
             checkpoint=run.checkpoint,
-            is_part=run.part is not None,
+            whole_id=run.parent_id if run.part is not None else None,
             stopping=self.stopping,
             application=transaction_name(run.job, run.id),
         )

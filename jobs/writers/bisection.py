@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from jobs.sources.record import Record
+    from models.run_file import Origin
 
     Write = Callable[..., Awaitable[Written]]
 
 
 async def write_or_bisect(
-    session: AsyncSession, site: str, records: Sequence[Record], write: Write
+    session: AsyncSession, origin: Origin, records: Sequence[Record], write: Write
 ) -> tuple[Written, list[BadRecord]]:
     """Write records in a savepoint; what the database refuses is halved until the bad ones stand alone.
 
@@ -33,7 +34,7 @@ async def write_or_bisect(
     """
     try:
         async with session.begin_nested():
-            return await write(session, site, records), []
+            return await write(session, origin, records), []
     except StaleDataError as error:
         raise BatchConflictError from error
     except DBAPIError as error:
@@ -45,8 +46,8 @@ async def write_or_bisect(
         if len(records) == 1:
             return Written(), [_refused(records[0], error)]
     half = len(records) // 2
-    first, refused_first = await write_or_bisect(session, site, records[:half], write)
-    second, refused_second = await write_or_bisect(session, site, records[half:], write)
+    first, refused_first = await write_or_bisect(session, origin, records[:half], write)
+    second, refused_second = await write_or_bisect(session, origin, records[half:], write)
     return first + second, refused_first + refused_second
 
 

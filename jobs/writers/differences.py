@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 Keyed = TypeVar("Keyed", PostRecord, UserRecord)
 Values = tuple[Any, ...]
 KEY = ("id", "site", "external_id")
+WHERE = ("file_id", "position", "repairs")
 
 
 @dataclass(slots=True)
 class Differences:
-    """What records say otherwise than the `stored` rows: by external id, (primary key, values)."""
+    """What records of a file say otherwise than the `stored` rows: by external id, (primary key, values).
 
+    Rows that are written get a record's values and WHERE it stood; what is the same keeps where it came from.
+    """
+
+    file_id: int | None
     stored: Mapping[str, tuple[int, Values]]
     new: dict[str, Values] = field(default_factory=dict)
     """The values of rows to insert, by external id."""
@@ -27,19 +32,19 @@ class Differences:
     """The values of rows to update, by primary key."""
     written: Written = field(default_factory=Written)
 
-    def put(self, key: str, values: Values, *, changed: bool = False) -> bool:
+    def put(self, record: Keyed, values: Values, *, changed: bool = False) -> bool:
         """Take one record's values; False means that the row has them already, and nothing else changed."""
+        key = record.external_id
         stored = self.stored.get(key)
         if stored is None:
-            self.new[key] = values
+            self.new[key] = (*values, self.file_id, record.offset, record.repairs)
             self.written.inserted += 1
             return True
         row_id, before = stored
-        if before != values:
-            self.changed[row_id] = values
-        elif not changed:
+        if before == values and not changed:
             self.written.unchanged += 1
             return False
+        self.changed[row_id] = (*values, self.file_id, record.offset, record.repairs)
         self.written.updated += 1
         return True
 

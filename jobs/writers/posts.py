@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobs.writers.differences import KEY, Differences, layers
+from jobs.writers.differences import KEY, WHERE, Differences, layers
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.dialect import reserve_ids
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jobs.sources.record import PostRecord
     from jobs.writers.differences import Values
     from jobs.writers.writer import Writer
+    from models.run_file import Origin
 
 COLUMNS = (
     "author_id",
@@ -41,18 +42,19 @@ NO_TAGS: AbstractSet[int] = frozenset()
 
 
 async def write_posts(
-    writer: Writer, session: AsyncSession, site: str, records: Sequence[PostRecord]
+    writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[PostRecord]
 ) -> Written:
     """Insert new posts, update changed ones, link tags, and mark every author whose figures change.
 
     Authors and parents that come later stay unlinked; the import links them when it ends. Locks are taken
     in the order of tags, posts and marks.
     """
-    tags = await ensure_tags(session, {name for record in records for name in record.tags})
+    names = {name for record in records for name in record.tags}
+    tags = await ensure_tags(session, names, origin.file_id)
     written = Written()
     stale: set[int | None] = set()
     for layer in layers(records):
-        written += await _write(writer, session, site, layer, tags, stale)
+        written += await _write(writer, session, origin, layer, tags, stale)
     await mark_stale(session, {author for author in stale if author is not None})
     return written
 
@@ -60,23 +62,24 @@ async def write_posts(
 async def _write(
     writer: Writer,
     session: AsyncSession,
-    site: str,
+    origin: Origin,
     records: Sequence[PostRecord],
     tags: Mapping[str, int],
     stale: set[int | None],
 ) -> Written:
     """Write posts of distinct external ids, and add the authors whose figures change to `stale`."""
+    site = origin.site
     stored = await stored_rows(session, Post, site, [record.external_id for record in records], COLUMNS)
     known = {key: row_id for key, (row_id, _) in stored.items()}
     free = await _free_ids(session, records, known)
     links = await linked_tags(session, known.values())
     refer = await _References.of(session, site, records, known)
-    found = Differences(stored)
+    found = Differences(origin.file_id, stored)
     tagged = {}
     for record in records:
         key, values = record.external_id, refer.values_of(record)
         wanted = {tags[name] for name in record.tags} if record.tags else NO_TAGS
-        if found.put(key, values, changed=links.get(known.get(key, 0), NO_TAGS) != wanted):
+        if found.put(record, values, changed=links.get(known.get(key, 0), NO_TAGS) != wanted):
             tagged[key] = wanted
             stale.add(values[0])
         if key in free:  # rows are inserted in this order, so only later ones can refer to it
@@ -138,8 +141,8 @@ async def _put(
     inserted: dict[str, int] = {}
     if found.new:
         rows = found.new_rows(site, [free[key] for key in found.new])
-        keys = await writer.insert(session, Post, KEY + COLUMNS, rows)
+        keys = await writer.insert(session, Post, KEY + COLUMNS + WHERE, rows)
         inserted = dict(zip(found.new, keys, strict=True))
     if found.changed:
-        await writer.update(session, Post, ("id", *COLUMNS), found.changed_rows())
+        await writer.update(session, Post, ("id", *COLUMNS, *WHERE), found.changed_rows())
     return inserted

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
     from jobs.sources.record import TagRecord
     from jobs.writers.writer import Writer
+    from models.run_file import Origin
 
 
 async def write_tags(
-    _writer: Writer, session: AsyncSession, _site: str, records: Sequence[TagRecord]
+    _writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[TagRecord]
 ) -> Written:
     """Insert the tags that are not there; a tag is its name, so there is nothing to update."""
     names = {record.name for record in records}
     missing = names - (await tag_ids(session, names)).keys()
-    await add_tags(session, missing)
+    await add_tags(session, missing, origin.file_id)
     return Written(inserted=len(missing), unchanged=len(records) - len(missing))

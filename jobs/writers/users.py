@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.writers.differences import KEY, Differences, layers
+from jobs.writers.differences import KEY, WHERE, Differences, layers
 from jobs.writers.written import Written
 from models.dialect import reserve_ids
 from models.natural_key import lock_rows, stored_rows
@@ -17,29 +17,32 @@ if TYPE_CHECKING:
 
     from jobs.sources.record import UserRecord
     from jobs.writers.writer import Writer
+    from models.run_file import Origin
 
 COLUMNS = ("name", "email", "reputation", "created_at")
 
 
 async def write_users(
-    writer: Writer, session: AsyncSession, site: str, records: Sequence[UserRecord]
+    writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[UserRecord]
 ) -> Written:
     """Insert new users, update changed ones, leave the others alone."""
     written = Written()
     for layer in layers(records):
-        written += await _write(writer, session, site, layer)
+        written += await _write(writer, session, origin, layer)
     return written
 
 
-async def _write(writer: Writer, session: AsyncSession, site: str, records: Sequence[UserRecord]) -> Written:
+async def _write(
+    writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[UserRecord]
+) -> Written:
     keys = [record.external_id for record in records]
-    found = Differences(await stored_rows(session, User, site, keys, COLUMNS))
+    found = Differences(origin.file_id, await stored_rows(session, User, origin.site, keys, COLUMNS))
     for r in records:
-        found.put(r.external_id, (r.name, r.email, r.reputation, r.created_at))
+        found.put(r, (r.name, r.email, r.reputation, r.created_at))
     if found.new:
         ids = await reserve_ids(session, User.__table__, len(found.new))
-        await writer.insert(session, User, KEY + COLUMNS, found.new_rows(site, ids))
+        await writer.insert(session, User, KEY + COLUMNS + WHERE, found.new_rows(origin.site, ids))
     if found.changed:
         await lock_rows(session, User, found.changed)
-        await writer.update(session, User, ("id", *COLUMNS), found.changed_rows())
+        await writer.update(session, User, ("id", *COLUMNS, *WHERE), found.changed_rows())
     return found.written

@@ -57,10 +57,10 @@ class FailPoint:
     meanwhile: Meanwhile = Meanwhile.FINISHED
 
 
-BATCH_BEGUN = FailPoint("batch-begun", "jobs.loading:write_or_bisect", Moment.BEFORE, call=5)
+BATCH_BEGUN = FailPoint("batch-begun", "jobs.storing:write_or_bisect", Moment.BEFORE, call=5)
 MID_BATCH = FailPoint(
     "mid-batch",
-    "jobs.loading:write_or_bisect",
+    "jobs.storing:write_or_bisect",
     Moment.AFTER,
     call=5,
     meanwhile=Meanwhile.TAKEN_OVER,

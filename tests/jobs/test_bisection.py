@@ -16,11 +16,12 @@ from jobs.writers.users import write_users
 from jobs.writers.written import Written
 from models import Tag, User
 from tests.conftest import every_database, many_writers
-from tests.factories import SITE, post, store, user, writer_for
+from tests.factories import ORIGIN, post, store, user, writer_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from models.run_file import Origin
     from worker.resources import Resources
 
 
@@ -30,15 +31,15 @@ async def test_records_that_the_database_refuses_stand_alone_and_the_rest_is_kep
 ) -> None:
     records = [user(n, name="x" * 300 if n in {3, 7} else "ok") for n in range(9)]
 
-    async def picky(session: Any, site: str, part: Sequence[Any]) -> Written:
-        written = await write_users(writer_for(resources.database), session, site, part)
+    async def picky(session: Any, origin: Origin, part: Sequence[Any]) -> Written:
+        written = await write_users(writer_for(resources.database), session, origin, part)
         if any(len(record.name) > 255 for record in part):
             # SQLite does not check lengths; both refuse a null in a key.
             await session.execute(insert(User).values(site=None, external_id="x", reputation=0))
         return written
 
     async with resources.database.writing.begin() as session:
-        written, refused = await write_or_bisect(session, SITE, records, picky)
+        written, refused = await write_or_bisect(session, ORIGIN, records, picky)
     assert written == Written(inserted=7)
     assert {bad.rule for bad in refused} == {"database"}
     async with resources.database.reading() as session:
@@ -50,15 +51,15 @@ async def test_records_that_the_database_refuses_stand_alone_and_the_rest_is_kep
 async def test_a_key_that_another_import_inserted_first_is_a_conflict_not_a_reject(
     resources: Resources,
 ) -> None:
-    async def late(session: Any, site: str, part: Sequence[Any]) -> Written:
+    async def late(session: Any, origin: Origin, part: Sequence[Any]) -> Written:
         await store(resources.database, *part)
-        session.add(User(site=site, external_id=part[0].external_id, reputation=0))
+        session.add(User(site=origin.site, external_id=part[0].external_id, reputation=0))
         await session.flush()
         return Written(inserted=1)
 
     async with resources.database.writing() as session:
         with pytest.raises(BatchConflictError):
-            await write_or_bisect(session, SITE, [user(1)], late)
+            await write_or_bisect(session, ORIGIN, [user(1)], late)
 
 
 @pytest.mark.parametrize("changed", [False, True])
@@ -70,7 +71,7 @@ async def test_copy_refuses_a_value_that_is_too_long_instead_of_cutting_it(
     write = partial(write_users, writer_for(resources.database, "copy"))
     async with resources.database.writing.begin() as session:
         records = [user(1, name="x" * 256), user(2, name="new")]
-        written, refused = await write_or_bisect(session, SITE, records, write)
+        written, refused = await write_or_bisect(session, ORIGIN, records, write)
     assert written == (Written(updated=1) if changed else Written(inserted=1))
     assert [bad.rule for bad in refused] == ["database"]
     async with resources.database.reading() as session:
@@ -88,7 +89,7 @@ async def test_an_error_that_is_not_about_rows_is_not_bisected(resources: Resour
 
     async with resources.database.writing() as session:
         with pytest.raises(DBAPIError):
-            await write_or_bisect(session, SITE, [user(1), user(2)], broken)
+            await write_or_bisect(session, ORIGIN, [user(1), user(2)], broken)
     assert calls == [2]
 
 
@@ -103,7 +104,7 @@ async def test_a_record_that_is_too_large_for_the_server_is_a_reject_and_the_oth
             *(post(n, content="\n" * 1_000_000) for n in range(12)),
         ]
         written, refused = await write_or_bisect(
-            session, SITE, records, partial(write_posts, writer_for(resources.database))
+            session, ORIGIN, records, partial(write_posts, writer_for(resources.database))
         )
     assert written.inserted == 12
     assert [(bad.rule, "max_allowed_packet" in bad.reason) for bad in refused] == [("database", True)]

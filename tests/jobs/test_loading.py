@@ -180,7 +180,7 @@ async def test_importing_the_same_again_writes_checkpoints_and_receipts_alone(
     wrote = re.findall(
         r"^(?:INSERT|UPDATE|DELETE|COPY)\b.*?\b(\w+)(?= SET| \()", "\n".join(statements), re.MULTILINE
     )
-    assert set(wrote) == {"runs", "receipts"}
+    assert set(wrote) == {"runs", "receipts", "run_files"}
 
 
 @every_database

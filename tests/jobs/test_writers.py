@@ -19,7 +19,7 @@ from models import Post, StaleAuthor, User, natural_key, post_tags
 from models.exports import partitions
 from models.post import link_parents
 from tests.conftest import every_database, known_keys, many_writers
-from tests.factories import SITE, post, posts_of, running, store, tag, user, writer_for
+from tests.factories import ORIGIN, SITE, post, posts_of, running, store, tag, user, writer_for
 
 if TYPE_CHECKING:
     from jobs.sources.record import PostRecord
@@ -43,7 +43,7 @@ def writer(resources: Resources, request: pytest.FixtureRequest) -> Writer:
 async def write(resources: Resources, *records: PostRecord, writer: Writer | None = None) -> Written:
     async with resources.database.writing.begin() as session:
         chosen = writer or writer_for(resources.database)
-        written = await write_posts(chosen, session, SITE, records)
+        written = await write_posts(chosen, session, ORIGIN, records)
         await link_parents(session, SITE, len(records))  # as the end of an import does
         return written
 
@@ -107,7 +107,7 @@ async def test_an_author_whom_another_import_set_meanwhile_is_marked_too(resourc
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(posts, "stored_rows", read_then_wait)
-                await write_posts(writer_for(database), session, SITE, [post("a", "z")])
+                await write_posts(writer_for(database), session, ORIGIN, [post("a", "z")])
 
     other = asyncio.create_task(write_late())  # it has read that the author is x
     await waiting.wait()
@@ -194,9 +194,9 @@ async def test_markup_is_not_counted_as_words(resources: Resources) -> None:
 @every_database
 async def test_tags_are_inserted_once(resources: Resources, writer: Writer) -> None:
     async with resources.database.writing.begin() as session:
-        written = await write_tags(writer, session, SITE, [tag("a"), tag("b"), tag("a")])
+        written = await write_tags(writer, session, ORIGIN, [tag("a"), tag("b"), tag("a")])
         assert written == Written(inserted=2, unchanged=1)
-        written = await write_tags(writer, session, SITE, [tag("a"), tag("A")])
+        written = await write_tags(writer, session, ORIGIN, [tag("a"), tag("A")])
         assert written == Written(inserted=1, unchanged=1)
 
 

@@ -15,6 +15,7 @@ from jobs.writers.users import write_users
 from models import Post, StaleAuthor, Tag, User, post_tags
 from models.author_stats import mark_stale
 from models.post import link_authors, link_parents
+from models.run_file import Origin
 from tests.factories import NOON, post, user, writer_for
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ async def write(
     for batch in batches:
         users = [record for record in batch if isinstance(record, UserRecord)]
         posts = [record for record in batch if isinstance(record, PostRecord)]
-        written.append(await write_users(writer, session, site, users))
-        written.append(await write_posts(writer, session, site, posts))
+        written.append(await write_users(writer, session, Origin(site), users))
+        written.append(await write_posts(writer, session, Origin(site), posts))
     await mark_stale(session, await link_authors(session, site, 100))
     await link_parents(session, site, 100)
     return written

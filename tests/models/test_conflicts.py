@@ -15,7 +15,7 @@ from jobs.writers.bisection import write_or_bisect
 from jobs.writers.written import Written
 from models import User
 from tests.conftest import many_writers
-from tests.factories import SITE, store, user
+from tests.factories import ORIGIN, store, user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from jobs.sources.record import Record
+    from models.run_file import Origin
     from worker.resources import Resources
 
 AHEAD = [user("a"), user("b")]
@@ -39,9 +40,9 @@ class Crossing:
 
     async def batch(self, records: Sequence[Record]) -> None:
         async with self.database.writing.begin() as session:
-            await write_or_bisect(session, SITE, records, self._write)
+            await write_or_bisect(session, ORIGIN, records, self._write)
 
-    async def _write(self, session: AsyncSession, _site: str, records: list[User]) -> Written:
+    async def _write(self, session: AsyncSession, _origin: Origin, records: list[User]) -> Written:
         for record in records:
             change = update(User).where(User.external_id == record.external_id)
             await session.execute(change.values(reputation=User.reputation + 1))

@@ -16,7 +16,7 @@ from models.dialect import Fault, fault_of
 from models.post_changes import update_post
 from models.stats_upkeep import drifted, lock_upkeep, recompute, recompute_range, repair
 from tests.conftest import many_writers
-from tests.factories import NOON, SITE, post, posts_of, store, user, writer_for
+from tests.factories import NOON, ORIGIN, post, posts_of, store, user, writer_for
 from tests.models.test_author_stats import read
 from tests.models.test_stats_upkeep import everybody, truth_of
 
@@ -57,7 +57,7 @@ class AtOnce:
         for _ in range(6):
             numbers = dice.sample(range(40), 20)
             batch = [post(f"{loader}-{n}", dice.randrange(AUTHORS), score=n) for n in numbers]
-            await self.commit(partial(write_posts, writer_for(self.database), site=SITE, records=batch))
+            await self.commit(partial(write_posts, writer_for(self.database), origin=ORIGIN, records=batch))
 
     async def edit(self, ids: list[int]) -> None:
         """Give posts to other authors, one post in a transaction."""

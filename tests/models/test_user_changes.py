@@ -18,7 +18,7 @@ from models.stats_upkeep import drifted
 from models.user import user_by_key
 from models.user_changes import create_user, delete_user, update_user
 from tests.conftest import every_database
-from tests.factories import NOON, SITE, post, posts_of, store, user, writer_for
+from tests.factories import NOON, ORIGIN, SITE, post, posts_of, store, user, writer_for
 from tests.models.test_author_stats import read, refresh, until_somebody_waits
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ async def test_an_import_whose_author_is_deleted_meanwhile_is_tried_again_and_re
     async def load() -> None:
         async with database.writing.begin() as session:
             write = partial(write_posts, writer_for(database))
-            written, refused = await write_or_bisect(session, SITE, [post("a", "1")], write)
+            written, refused = await write_or_bisect(session, ORIGIN, [post("a", "1")], write)
             assert (written.inserted, refused) == (1, [])
 
     async with database.writing.begin() as deleting:

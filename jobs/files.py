@@ -1,0 +1,57 @@
+"""The files of a run in the ledger: written down when they are begun, and found again by whoever asks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from jobs.sources.compression import COMPRESSIONS
+from jobs.sources.layout import Layout
+from models.run_file import RunFile
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from jobs.sources.record import Entity, Format
+
+
+def noted(layout: Layout, *, site: str, run_id: UUID, root_id: UUID, number: int) -> RunFile:
+    """Describe a file that a run begins to read.
+
+    Raises:
+        OSError: the file is gone.
+
+    """
+    details: dict[str, Any] = {
+        "start": layout.start,
+        "stop": layout.stop,
+        "columns": list(layout.columns),
+        "compression": layout.compression and layout.compression.name,
+    }
+    return RunFile(
+        run_id=run_id,
+        root_id=root_id,
+        number=number,
+        site=site,
+        entity=layout.entity,
+        format=layout.format,
+        path=str(layout.path),
+        layout=details,
+        size=layout.size,
+        mtime_ns=layout.path.stat().st_mtime_ns,
+    )
+
+
+def layout_of(file: RunFile) -> Layout:
+    """Give the layout that a file had when it was read."""
+    details: dict[str, Any] = file.layout
+    return Layout(
+        path=Path(file.path),
+        format=cast("Format", file.format),
+        entity=cast("Entity", file.entity),
+        start=details["start"],
+        size=file.size,
+        columns=tuple(details["columns"]),
+        stop=details["stop"],
+        compression=next((known for known in COMPRESSIONS if known.name == details["compression"]), None),
+    )

@@ -1,0 +1,74 @@
+"""The files that runs read: what a row came from can be said for as long as the row is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sqlalchemy import String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, LongText, UuidKey, intpk, site_name, small_int
+from models.clock import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class RunFile(Base):
+    """A file that a run read, and how; it outlives the run, as rows still name it.
+
+    `root_id` is the run that was asked for: the same, or the one that was split into parts. `layout` is what
+    a reader needs besides `format` to make records of its bytes again. `size` and `mtime_ns` tell whether
+    what is at `path` is still the same.
+    """
+
+    __tablename__ = "run_files"
+    __table_args__ = (UniqueConstraint("run_id", "number"),)
+
+    id: Mapped[intpk]
+    run_id: Mapped[UUID] = mapped_column(UuidKey)
+    root_id: Mapped[UUID] = mapped_column(UuidKey, index=True)
+    number: Mapped[small_int]
+    site: Mapped[site_name]
+    entity: Mapped[str] = mapped_column(String(16))
+    format: Mapped[str] = mapped_column(String(16))
+    path: Mapped[str] = mapped_column(LongText)
+    layout: Mapped[dict[str, Any]]
+    size: Mapped[int]
+    mtime_ns: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where records come from: their site, the row of their file, and the run that was asked for.
+
+    What is not loaded by a run has only a site.
+    """
+
+    site: str
+    file_id: int | None = None
+    root_id: UUID | None = None
+
+
+async def note_file(session: AsyncSession, file: RunFile) -> RunFile:
+    """Write down a file that a run reads, unless an attempt before has; give it with its key."""
+    same = select(RunFile).where(RunFile.run_id == file.run_id, RunFile.number == file.number)
+    if (known := await session.scalar(same)) is not None:
+        return known
+    file.created_at = await moment(session)
+    session.add(file)
+    await session.flush()
+    return file
+
+
+async def files_of(session: AsyncSession, root_id: UUID) -> Sequence[RunFile]:
+    """List the files that a run and its parts have read, in the order in which they began."""
+    return (
+        await session.scalars(select(RunFile).where(RunFile.root_id == root_id).order_by(RunFile.id))
+    ).all()
