@@ -126,7 +126,7 @@ def exact() -> CompoundSelect[Any]:
     """Select every author's figures as they are now: stored ones, and computed ones where marked stale."""
     stale = select(StaleAuthor.author_id)
     columns = (getattr(AuthorStats, name) for name in ("author_id", *FIGURES, "computed_at"))
-    stored = select(*columns).where(AuthorStats.author_id.not_in(stale))
+    stored = select(*columns).where(~is_stale(AuthorStats.author_id))
     return union_all(stored, computed(Post.author_id.in_(stale)).add_columns(now().label("computed_at")))
 
 

@@ -16,6 +16,7 @@ from models.author_stats import (
     FIGURES,
     all_fresh,
     authors,
+    exact,
     mark_stale,
     take_stale,
 )
@@ -189,3 +190,11 @@ async def test_two_refreshers_never_take_the_same_author(resources: Resources) -
     assert len(first) == 6
     assert len(second) == 4
     assert not set(first) & set(second)
+
+
+async def test_who_is_stale_is_joined_and_not_looked_up_author_by_author(resources: Resources) -> None:
+    async with resources.database.reading() as session:
+        query = exact().compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+        plan = "\n".join(await session.scalars(text(f"EXPLAIN {query}")))
+    assert "Anti Join" in plan
+    assert "SubPlan" not in plan
