@@ -6,21 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from jobs.columns import Entity
+from jobs.keepable import Text, keepable
+from jobs.mapping import FieldMapping
 
-def keepable(text: str) -> str:
-    """Give a text that the database can keep.
-
-    Raises:
-        ValueError: it holds half of a character, or NUL.
-
-    """
-    text.encode()  # a name that is not UTF-8 could not be kept in the database: ValueError
-    if "\0" in text:
-        raise ValueError("holds a NUL character, which neither a database nor a file name takes")
-    return text
-
-
-Text = Annotated[str, AfterValidator(keepable)]
 SiteName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(keepable)
 ]
@@ -62,6 +51,8 @@ class _Import(Request):
     """Where the records come from; with their own ids it makes the natural key."""
     format: FormatChoice = "auto"
     writer: WriterChoice = "auto"
+    mapping: FieldMapping | None = None
+    """Where our fields are in records of another shape; None if they have our names."""
 
 
 class ByteRange(BaseModel):
@@ -80,24 +71,34 @@ class _ImportFile(_Import):
     """Path of a file that the worker can read."""
     byte_range: ByteRange | None = None
     """Load only this piece, and leave links between posts to `LinkPosts`; that is how a file is split."""
+    entity: ClassVar[Entity]
+
+    @model_validator(mode="after")
+    def _mapped_to_its_entity(self) -> Self:
+        if self.mapping and (problem := self.mapping.problem(self.entity)):
+            raise ValueError(f"mapping: {problem}")
+        return self
 
 
 class ImportUsers(_ImportFile):
     """Load one file of users."""
 
     job: ClassVar[str] = "import_users"
+    entity: ClassVar[Entity] = "users"
 
 
 class ImportPosts(_ImportFile):
     """Load one file of posts; their authors may come later."""
 
     job: ClassVar[str] = "import_posts"
+    entity: ClassVar[Entity] = "posts"
 
 
 class ImportTags(_ImportFile):
     """Load one file of tags."""
 
     job: ClassVar[str] = "import_tags"
+    entity: ClassVar[Entity] = "tags"
 
 
 class ImportDump(_Import):

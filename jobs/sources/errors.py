@@ -59,6 +59,10 @@ class UnknownColumnsError(SourceError):
     """The header lacks a column that no record can do without, or has one twice."""
 
 
+class MappingError(SourceError):
+    """A mapping cannot be meant as it is written, or does not fit the file."""
+
+
 class NoDumpFilesError(SourceError):
     """The folder holds no file named for users, posts or tags."""
 

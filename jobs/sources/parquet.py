@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +12,32 @@ import msgspec
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
-from jobs.sources.columns import check_columns, unknown_columns
+from jobs.columns import COLUMNS
+from jobs.sources.columns import check_columns, check_mapped, unknown_columns
 from jobs.sources.entities import entity_of
 from jobs.sources.errors import BrokenStreamError, UnknownFormatError, UnloadableError
-from jobs.sources.fields import COLUMNS, MAKERS
+from jobs.sources.fields import maker_of
 from jobs.sources.layout import Layout
+from jobs.sources.mapped import mapped
 from jobs.sources.record import BadRecord
 from jobs.sources.text import repaired_values
-from jobs.sources.values import EPOCH
+from jobs.sources.values import EPOCH, EPOCH_WITHOUT_ZONE
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, size_reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
+    from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
+    from jobs.sources.mapped import Steps
     from jobs.sources.record import Entity, Item
 
 ROWS_AT_A_TIME = 1_000
 BYTES_AT_A_TIME = 1024 * 1024
 DAMAGED = (pa.ArrowException, OSError)
+UNGIVABLE = (pa.ArrowException, ValueError, OverflowError)  # by Python's types
 RAW = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -63,14 +70,15 @@ class Table:
 
     def blocks(self, layout: Layout, start: int) -> Iterator[list[Item]]:
         """Yield the items of the rows from number `start` on; groups of rows before it are not read."""
-        unknown = unknown_columns(layout.columns, layout.entity)
-        names = [name for name in COLUMNS[layout.entity] if name in layout.columns]
+        unknown = unknown_columns(layout.columns, layout.entity, layout.mapping)
+        wanted = layout.mapping.tree if layout.mapping else COLUMNS[layout.entity]
+        names = [name for name in wanted if name in layout.columns]
         for number, (begin, end) in enumerate(pairwise(self.begins)):
             if end > start and not self.problem:
                 for offset, batch in self._batches(number, begin, names):
                     rows = range(max(offset, start), offset + batch.num_rows)
                     if rows:
-                        yield _items(batch.slice(rows.start - offset), rows.start, layout.entity, unknown)
+                        yield _items(batch.slice(rows.start - offset), rows.start, layout, unknown)
 
     def _batches(self, group: int, offset: int, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
         try:
@@ -92,14 +100,31 @@ def opened_table(layout: Layout) -> Iterator[Table]:
     table.check()
 
 
-def look(seen: Glimpse, asked: Entity | None) -> Layout:
+def look(seen: Glimpse, asked: Entity | None, mapping: FieldMapping | None = None) -> Layout:
     """Read the schema, tell the entity by the file's name or the columns, and miss none that is needed."""
     table = Table(seen.path)
     with table.file:
-        columns = tuple(table.file.schema_arrow.names)
-    entity = asked or entity_of(seen, columns)
-    check_columns(seen.path, columns, entity)
-    return Layout(seen.path, "parquet", entity, 0, seen.size, columns)
+        schema = table.file.schema_arrow
+    columns = tuple(schema.names)
+    entity = entity_of(seen, columns, asked, mapping)
+    ready = mapped(mapping, entity, columns) if mapping else None
+    if ready:
+        check_mapped(seen.path, columns, ready, partial(_reaches, schema))
+    else:
+        check_columns(seen.path, columns, entity)
+    return Layout(seen.path, "parquet", entity, 0, seen.size, columns, mapping=ready)
+
+
+def _reaches(schema: pa.Schema, path: Steps) -> bool:
+    """Tell whether a path leads to a column, or to a field of a structured one."""
+    if path[0] not in schema.names:
+        return False
+    kind = schema.types[schema.names.index(path[0])]
+    for step in path[1:]:
+        if not pa.types.is_struct(kind) or (place := kind.get_field_index(step)) < 0:
+            return False
+        kind = kind.field(place).type
+    return True
 
 
 def boundaries(layout: Layout, parts: int) -> list[int]:
@@ -110,60 +135,99 @@ def boundaries(layout: Layout, parts: int) -> list[int]:
         return sorted({0, *(begin for begin in begins if begin < table.rows)})
 
 
-def _items(batch: pa.RecordBatch, first: int, entity: Entity, unknown: tuple[str, ...]) -> list[Item]:
-    names = batch.schema.names
-    columns = dict(zip(names, map(_values, batch.columns), strict=True))
+def _items(batch: pa.RecordBatch, first: int, layout: Layout, unknown: tuple[str, ...]) -> list[Item]:
+    names = batch.schema.names if layout.mapping else COLUMNS[layout.entity]
+    columns = dict(zip(batch.schema.names, map(_values, batch.columns), strict=True))
     absent = [None] * batch.num_rows
-    rows = zip(*(columns.get(name, absent) for name in COLUMNS[entity]), strict=True)
-    return [_item(row, number, entity, unknown) for number, row in enumerate(rows, first)]
+    rows = zip(range(batch.num_rows), *(columns.get(name, absent) for name in names), strict=True)
+    item = partial(_item, layout=layout, make=maker_of(layout), unknown=unknown)
+    return [item(dict(zip(names, row, strict=True)), first + number) for number, *row in rows]
 
 
-def _item(row: Sequence[object], number: int, entity: Entity, unknown: tuple[str, ...]) -> Item:
-    raw = RAW.encode(dict(zip(COLUMNS[entity], row, strict=True)))
+def _item(
+    record: dict[str, object],
+    number: int,
+    layout: Layout,
+    make: Callable[..., Item],
+    unknown: tuple[str, ...],
+) -> Item:
+    raw = RAW.encode(record)
     if len(raw) > MAX_RECORD_BYTES:
         return size_reject(number, number + 1, raw[:RAW_BYTES])
     where = number, number + 1, raw[:RAW_BYTES]
     try:
-        return MAKERS[entity](row, *where, (0, unknown))
-    except UnloadableError:
-        return _repaired(row, where, entity, unknown)
+        values = layout.mapping.values(record) if layout.mapping else list(record.values())
+        try:
+            return make(values, *where, (0, unknown))
+        except UnloadableError:
+            return _repaired(values, where, make, unknown)
+    except UnloadableError as error:
+        return BadRecord(offset=number, end=number + 1, raw=where[2], rule=error.rule, reason=error.reason)
 
 
 def _repaired(
-    row: Sequence[object], where: tuple[int, int, bytes], entity: Entity, unknown: tuple[str, ...]
+    values: Sequence[object],
+    where: tuple[int, int, bytes],
+    make: Callable[..., Item],
+    unknown: tuple[str, ...],
 ) -> Item:
-    offset, end, raw = where
-    if any(isinstance(value, bytes) for value in row):
-        reason = f"row {offset} has a text that is not UTF-8"
-        return BadRecord(offset=offset, end=end, raw=raw, rule="encoding", reason=reason)
-    try:
-        values, repairs = repaired_values(row)
-        return MAKERS[entity](values, *where, (repairs, unknown))
-    except UnloadableError as error:
-        return BadRecord(offset=offset, end=end, raw=raw, rule=error.rule, reason=error.reason)
+    """Make an item of values of which one may hold what has to be repaired; raise UnloadableError if not."""
+    if any(isinstance(value, bytes) for value in values):
+        raise UnloadableError("encoding", f"row {where[0]} has a text that is not UTF-8")
+    values, repairs = repaired_values(values)
+    return make(values, *where, (repairs, unknown))
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """Give the values of a column as texts, numbers, times or lists; bytes where a text is not UTF-8."""
+    """Give the values of a column as texts, numbers, times, lists or objects; bytes that are not UTF-8."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _values(column.dictionary_decode())
+    if pa.types.is_struct(kind):
+        return _objects(column)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        micros = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-        return [None if value is None else _time(value) for value in micros.to_pylist()]
+        return _times(column)
+    try:
+        values = column.to_pylist()
+    except UNGIVABLE:
+        values = list(map(_value, column))
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return [_text(value) for value in column.to_pylist()]
+        return [_text(value) for value in values]
     if pa.types.is_decimal(kind):
-        return [None if value is None else str(value) for value in column.to_pylist()]
-    try:
-        return list(column.to_pylist())
-    except UnicodeDecodeError:
-        return [_text(value) for value in column.cast(pa.large_binary()).to_pylist()]
+        return [None if value is None else str(value) for value in values]
+    return list(values)
 
 
-def _time(micros: int) -> object:
+def _value(scalar: pa.Scalar) -> object:
+    """Give a value of a column of which not all can be given as they are."""
+    if isinstance(scalar, pa.ListScalar):
+        return _values(scalar.values) if scalar.is_valid else None
+    if isinstance(scalar, pa.StringScalar):
+        return _text(scalar.as_buffer().to_pybytes()) if scalar.is_valid else None
     try:
-        return EPOCH + timedelta(microseconds=micros)
+        return scalar.as_py()
+    except UNGIVABLE:
+        return f"a {scalar.type} that is none"
+
+
+def _times(column: pa.Array) -> list[object]:
+    """Give times, without a zone where the column has none."""
+    epoch = EPOCH if getattr(column.type, "tz", None) else EPOCH_WITHOUT_ZONE
+    micros = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+    return [None if value is None else _time(value, epoch) for value in micros.to_pylist()]
+
+
+def _objects(column: pa.StructArray) -> list[dict[str, Any]]:
+    """Give the objects of a structured column; one that is null has no values."""
+    names = [column.type.field(place).name for place in range(column.type.num_fields)]
+    fields = map(_values, column.flatten())
+    rows = zip(range(len(column)), *fields, strict=True)
+    return [dict(zip(names, row, strict=True)) for _, *row in rows]
+
+
+def _time(micros: int, epoch: datetime) -> object:
+    try:
+        return epoch + timedelta(microseconds=micros)
     except OverflowError:
         return f"{micros} microseconds since 1970"
 
