@@ -21,7 +21,7 @@ PART_OF = {"users": ImportUsers, "tags": ImportTags, "posts": ImportPosts}
 async def import_dump(context: JobContext, request: ImportDump) -> dict[str, Any] | None:
     """Load several files or whole folders: users first, then tags, then posts; or split them into ranges."""
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
-    layouts = await asyncio.to_thread(layouts_of, request.urls, request.format)
+    layouts = await asyncio.to_thread(layouts_of, request.urls, request.format, mapping=request.mapping)
     if request.split:
         stages = await asyncio.to_thread(_stages, request, layouts)
         context.split(*stages, then=RefreshAuthorStats())
@@ -43,4 +43,4 @@ def _stages(request: ImportDump, layouts: Sequence[Layout]) -> list[list[Request
 def _part(request: ImportDump, layout: Layout, piece: ByteRange) -> Request:
     ask = PART_OF[layout.entity]
     how = request.model_dump(include={"site", "format", "writer"})
-    return ask(url=str(layout.path), byte_range=piece, **how)
+    return ask(url=str(layout.path), byte_range=piece, mapping=request.mapping, **how)

@@ -5,21 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.loading import layouts_of, load, load_files
 from jobs.ranges import narrowed
-from jobs.requests import ImportPosts, ImportTags, ImportUsers
 from jobs.writers.registry import choose_writer
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
-    from jobs.sources.record import Entity
-
-ENTITY_OF: dict[type, Entity] = {ImportUsers: "users", ImportPosts: "posts", ImportTags: "tags"}
+    from jobs.requests import ImportPosts, ImportTags, ImportUsers
 
 
 async def import_file(context: JobContext, request: ImportUsers | ImportPosts | ImportTags) -> dict[str, Any]:
     """Load one file of users, posts or tags, or a range of it; ranges are linked together, by whoever cut."""
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
-    entity = ENTITY_OF[type(request)]
-    [layout] = await asyncio.to_thread(layouts_of, (request.url,), request.format, entity)
+    [layout] = await asyncio.to_thread(
+        layouts_of, (request.url,), request.format, request.entity, request.mapping
+    )
     if request.byte_range:
         return await load_files(context, [narrowed(layout, request.byte_range)], request.site, writer)
     return await load(context, [layout], request.site, writer)

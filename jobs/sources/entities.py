@@ -44,9 +44,9 @@ def entity_of(
 
 def _mapped_entity(seen: Glimpse, entity: Entity | None, mapping: FieldMapping) -> Entity:
     if entity is None:
-        problem = "neither its name nor its mapping tells users, posts or tags"
-        raise UnknownEntityError(seen.path, problem, "write entity into [file] of the mapping")
-    if (problem := mapping.problem(entity)) is not None:
+        untold = "neither its name nor its mapping tells users, posts or tags"
+        raise UnknownEntityError(seen.path, untold, "write entity into [file] of the mapping")
+    if problem := mapping.problem(entity):
         raise MappingError(seen.path, f"is mapped to {entity}, but {problem}", "mend the mapping")
     return entity
 

@@ -55,6 +55,7 @@ class Mapped:
     Two are never equal, so that what is kept for one is found by it quickly.
     """
 
+    source: FieldMapping
     fields: tuple[MappedField, ...]
     tree: Tree
     unsaid: tuple[str, ...]
@@ -81,7 +82,7 @@ def mapped(mapping: FieldMapping, entity: Entity, columns: Collection[str] = ())
     for path in (path for field in fields for path in field.paths):
         _plant(tree, path)
     unsaid = tuple(name for name in COLUMNS["users"] if author and getattr(author, name) is None)
-    return Mapped(tuple(fields), tree, unsaid, author is not None)
+    return Mapped(mapping, tuple(fields), tree, unsaid, author is not None)
 
 
 def check_reached(path: Path, records: Sequence[dict[str, Any]], mapping: Mapped, entity: Entity) -> None:

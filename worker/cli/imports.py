@@ -10,6 +10,7 @@ import click
 from pydantic import ValidationError
 
 from jobs.loading import layouts_of, local_path
+from jobs.mapping_file import read_mapping
 from jobs.requests import FormatChoice, ImportDump, ImportPosts, ImportTags, ImportUsers, WriterChoice
 from jobs.writers.registry import choose_writer
 from models.run import State
@@ -21,6 +22,7 @@ from worker.resources import open_resources
 from worker.retries import describe
 
 if TYPE_CHECKING:
+    from jobs.mapping import FieldMapping
     from jobs.requests import Request
     from worker.settings import Settings
 
@@ -52,6 +54,13 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     show_default=True,
     help="How rows are put into the tables.",
 )
+@click.option(
+    "--map",
+    "map_",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path),
+    help="Where the fields are in JSON Lines, CSV or Parquet of another shape; `headrace map` proposes it.",
+)
 @click.option("--split", is_flag=True, help="Cut the files into ranges, each loaded by a run of its own.")
 @click.option("--wait", is_flag=True, help="Wait for the end; non-zero if the run failed.")
 @click.option("--with-worker", is_flag=True, help="Run a worker inside this command until the run ends.")
@@ -63,19 +72,24 @@ def import_(  # noqa: PLR0913 - the contract's options
     entity: Any,
     format_: Any,
     writer: Any,
+    map_: Path | None,
     split: bool,
     wait: bool,
     with_worker: bool,
     as_json: bool,
 ) -> None:
-    """Import Stack Exchange XML, JSON Lines or CSV files, or folders with Users, Tags and Posts files.
+    """Import Stack Exchange XML, JSON Lines, CSV or Parquet, or folders with Users, Tags and Posts files.
 
     New rows are inserted, changed rows updated, unchanged rows left alone; records that cannot be loaded
     are kept as rejects. Importing again is safe.
+
+    Files whose fields have other names than those of `headrace export` are read by a mapping (--map):
+    lines like `content = "body"` and `author.external_id = "account.id"`.
     """
     settings = start()
     choose_writer(writer, settings.dialect)
-    request = request_for(paths, site, entity, format_, writer, split=split)
+    mapping = read_mapping(map_) if map_ else None
+    request = request_for(paths, site, entity, format_, writer, split=split, mapping=mapping)
     document = run_async(_import(settings, request, wait=wait, with_worker=with_worker))
     if as_json:
         print_json(document)
@@ -88,8 +102,15 @@ def import_(  # noqa: PLR0913 - the contract's options
         sys.exit(1)
 
 
-def request_for(
-    paths: tuple[str, ...], site: str, entity: Any, format_: Any, writer: Any, *, split: bool = False
+def request_for(  # noqa: PLR0913 - what the options say
+    paths: tuple[str, ...],
+    site: str,
+    entity: Any,
+    format_: Any,
+    writer: Any,
+    *,
+    split: bool = False,
+    mapping: FieldMapping | None = None,
 ) -> Request:
     """Make the request for one file, or for several and folders; look into the files before asking.
 
@@ -104,11 +125,12 @@ def request_for(
         raise click.UsageError("--entity is for a single file; a folder's files are known by their names")
     if split and entity != "auto":
         raise click.UsageError("--split takes files whose name or content says what they hold")
-    layouts = layouts_of(absolute, format_, None if entity == "auto" else entity)
+    layouts = layouts_of(absolute, format_, None if entity == "auto" else entity, mapping)
+    how: dict[str, Any] = {"site": site, "format": format_, "writer": writer, "mapping": mapping}
     try:
         if several or split:
-            return ImportDump(urls=absolute, site=site, format=format_, writer=writer, split=split)
-        return IMPORT_OF[layouts[0].entity](url=absolute[0], site=site, format=format_, writer=writer)
+            return ImportDump(urls=absolute, split=split, **how)
+        return IMPORT_OF[layouts[0].entity](url=absolute[0], **how)
     except ValidationError as error:
         raise click.UsageError(describe(error)) from error
 
