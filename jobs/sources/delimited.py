@@ -82,7 +82,7 @@ def look(seen: Glimpse, asked: Entity | None, mapping: FieldMapping | None = Non
 
 def header(seen: Glimpse, delimiter: str = ",") -> tuple[tuple[str, ...], int]:
     """Give the names in the first row and where the second begins."""
-    first = next(_frames(Window(BytesIO(seen.head), seen.text_start), grammar(delimiter)))
+    first = next(framed(Window(BytesIO(seen.head), seen.text_start), grammar(delimiter)))
     if seen.is_binary or isinstance(first, BadRecord):
         raise UnknownFormatError(
             seen.path, "does not begin with the header of a CSV file", "name its format with --format"
@@ -102,10 +102,11 @@ def header(seen: Glimpse, delimiter: str = ",") -> tuple[tuple[str, ...], int]:
 
 def frames(window: Window, layout: Layout) -> Iterator[Frame | BadRecord]:
     """Yield the bytes of each row that is not blank; a line that no row begins with is a bad record."""
-    return _frames(window, grammar(layout.delimiter))
+    return framed(window, grammar(layout.delimiter))
 
 
-def _frames(window: Window, rows: Grammar) -> Iterator[Frame | BadRecord]:
+def framed(window: Window, rows: Grammar) -> Iterator[Frame | BadRecord]:
+    """Yield the bytes of each row of that grammar."""
     while window.unread or not window.ended:
         row = rows.row.match(window.data, window.position)
         if not _is_whole(row, window) and _may_go_on(row, window, rows):
@@ -160,7 +161,7 @@ def _oversized(window: Window, rows: Grammar) -> BadRecord:
 
 def quick(window: Window, layout: Layout, judge: Judge) -> list[Item]:
     """Give the items of the rows in view, up to the first that is cut off, too large or none."""
-    make, took = maker_of(layout), (0, _unknown(layout))
+    make, took = maker_of(layout.entity, layout.mapping), (0, _unknown(layout))
     match = grammar(layout.delimiter).row.match
     data, base, begin = window.data, window.base, window.position
     items: list[Item] = []

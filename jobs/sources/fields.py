@@ -16,7 +16,7 @@ from models.words import word_count
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jobs.sources.layout import Layout
+    from jobs.sources.mapped import Mapped
     from jobs.sources.record import Entity
 
 NAME_CHARS = 255
@@ -110,8 +110,8 @@ MAKERS: dict[Entity, Callable[..., UserRecord | PostRecord | TagRecord]] = {
 }
 
 
-def maker_of(layout: Layout) -> Callable[..., UserRecord | PostRecord | TagRecord]:
-    """Give what makes the records of a file of their values."""
-    if layout.mapping and layout.mapping.makes_author:
-        return partial(post_and_author, layout.mapping.unsaid)
-    return MAKERS[layout.entity]
+def maker_of(entity: Entity, mapping: Mapped | None) -> Callable[..., UserRecord | PostRecord | TagRecord]:
+    """Give what makes records of their values."""
+    if mapping and mapping.makes_author:
+        return partial(post_and_author, mapping.unsaid)
+    return MAKERS[entity]

@@ -57,7 +57,7 @@ def look(seen: Glimpse, asked: Entity | None, mapping: FieldMapping | None = Non
         raise UnknownFormatError(
             seen.path, f"holds {problem} in its first lines", "name its format with --format"
         )
-    objects = list(filter(None, map(_object, texts)))
+    objects = list(filter(None, map(object_of, texts)))
     entity = entity_of(seen, next(iter(objects), ()), asked, mapping)
     ready = mapped(mapping, entity) if mapping else None
     if ready:
@@ -67,7 +67,8 @@ def look(seen: Glimpse, asked: Entity | None, mapping: FieldMapping | None = Non
     )
 
 
-def _object(line: str) -> dict[str, Any]:
+def object_of(line: str) -> dict[str, Any]:
+    """Give the object of a line; an empty one if there is none."""
     try:
         found = decoded(line)
     except UnloadableError:

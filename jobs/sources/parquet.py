@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -75,12 +75,15 @@ class Table:
         names = [name for name in wanted if name in layout.columns]
         for number, (begin, end) in enumerate(pairwise(self.begins)):
             if end > start and not self.problem:
-                for offset, batch in self._batches(number, begin, names):
+                for offset, batch in self.batches(number, begin, names):
                     rows = range(max(offset, start), offset + batch.num_rows)
                     if rows:
                         yield _items(batch.slice(rows.start - offset), rows.start, layout, unknown)
 
-    def _batches(self, group: int, offset: int, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def batches(
+        self, group: int, offset: int, names: list[str] | None
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yield the rows of a group with the number of the first of them; without `names` all columns."""
         try:
             for batch in self.file.iter_batches(
                 self.rows_at_a_time, row_groups=[group], columns=names, use_threads=False
@@ -127,6 +130,20 @@ def _reaches(schema: pa.Schema, path: Steps) -> bool:
     return True
 
 
+def first_records(path: Path, how_many: int) -> list[dict[str, Any]]:
+    """Give the first rows as objects of all their columns."""
+    table = Table(path)
+    with table.file:
+        groups = range(table.file.num_row_groups)
+        batches = (batch for group in groups for _, batch in table.batches(group, 0, None))
+        return list(islice(chain.from_iterable(map(_records, batches)), how_many))
+
+
+def _records(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    rows = zip(*map(_values, batch.columns), strict=True)
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in rows]
+
+
 def boundaries(layout: Layout, parts: int) -> list[int]:
     """Give where each of about equal ranges of rows begins: each at the begin of a group of rows."""
     with opened_table(layout) as table:
@@ -140,7 +157,7 @@ def _items(batch: pa.RecordBatch, first: int, layout: Layout, unknown: tuple[str
     columns = dict(zip(batch.schema.names, map(_values, batch.columns), strict=True))
     absent = [None] * batch.num_rows
     rows = zip(range(batch.num_rows), *(columns.get(name, absent) for name in names), strict=True)
-    item = partial(_item, layout=layout, make=maker_of(layout), unknown=unknown)
+    item = partial(_item, layout=layout, make=maker_of(layout.entity, layout.mapping), unknown=unknown)
     return [item(dict(zip(names, row, strict=True)), first + number) for number, *row in rows]
 
 

@@ -118,7 +118,9 @@ def source_of(layout: Layout) -> Source:
 
 def judge_of(layout: Layout) -> Callable[[Frame | BadRecord], Item]:
     """Give what makes a record of a frame, or a reject; it defines which."""
-    return partial(_judged, parse=source_of(layout).parse, make=maker_of(layout), layout=layout)
+    return partial(
+        _judged, parse=source_of(layout).parse, make=maker_of(layout.entity, layout.mapping), layout=layout
+    )
 
 
 def _judged(

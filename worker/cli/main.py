@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from jobs.errors import JobError
 from worker.cli.exports import export
 from worker.cli.imports import import_
+from worker.cli.maps import map_
 from worker.cli.process import check, demo, migrate, worker
 from worker.cli.runs import cancel, retry, run, runs
 from worker.cli.samples import sample
@@ -54,6 +55,7 @@ for command in (
     migrate,
     check,
     import_,
+    map_,
     runs,
     run,
     cancel,
