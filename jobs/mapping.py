@@ -90,7 +90,7 @@ class FileForm(_Table):
     format: Literal["jsonl", "csv", "parquet"] | None = None
     delimiter: Delimiter | None = None
     """What stands between the fields of CSV; a comma unless given."""
-    header: Annotated[tuple[NotEmpty, ...], Field(min_length=1, max_length=1_000)] | None = None
+    header: Annotated[tuple[NotEmpty, ...], Field(min_length=1, max_length=2_000)] | None = None
     """The names of the columns of a CSV file that does not begin with them."""
     null: Words = ()
     """Words that mean that there is no value, in any field."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ EPOCH_UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
 # A path is written like a dotted key of TOML: a name that holds a dot itself stands in double quotes.
 STEP = re.compile(r'"([^"]+)"|([^".]+)')
 PATH = re.compile(r'(?:"[^"]+"|[^".]+)(?:\.(?:"[^"]+"|[^".]+))*')
-SOME_TIME = datetime(2001, 12, 23, 4, 5, 6)  # noqa: DTZ001 - only to try formats with
+SOME_TIME = datetime(2001, 12, 23, 4, 5, 6, tzinfo=UTC)
 
 
 def steps(path: str) -> tuple[str, ...]:

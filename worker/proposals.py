@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jobs.sources.proposing import written
+from jobs.sources.proposal import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobs.sources.proposing import Proposal
+    from jobs.sources.proposal import Proposal
 
 DELETE = "\N{DELETE}"
 

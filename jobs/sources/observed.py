@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Looks = Literal["nothing", "time", "number", "flag", "text", "names", "objects", "mixed"]
 DEEPEST = 4
+NAME_CHARS = 200
 NULL_WORDS = ("null", "NULL", "Null", "\\N", "None", "NaN", "nan", "N/A", "n/a")
 GONE_WORDS = ("[deleted]", "[removed]", "[deleted by user]")
 FLAGS = {"true", "false", "yes", "no"}
@@ -71,7 +72,9 @@ class Observed:
     @property
     def can_be_written(self) -> bool:
         """Whether a mapping can name the path."""
-        return not any(set('"\0') & set(step) or not step or not step.isprintable() for step in self.path)
+        return all(
+            step.isprintable() and 0 < len(step) <= NAME_CHARS and '"' not in step for step in self.path
+        )
 
     @property
     def is_everywhere(self) -> bool:
