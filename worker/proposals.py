@@ -19,7 +19,7 @@ def document_of(proposal: Proposal) -> dict[str, Any]:
     """Give a proposal as a document; its mapping is null if a field is missing that every record needs."""
     mapping = None if proposal.missing else proposal.mapping.model_dump(mode="json", exclude_defaults=True)
     return {
-        "file": str(proposal.path),
+        "file": proposal.path.name,
         "entity": proposal.entity,
         "mapping": mapping,
         "why": {line.key: line.why for line in proposal.lines},

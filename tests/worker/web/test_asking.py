@@ -168,7 +168,7 @@ async def test_files_outside_of_the_folders_are_refused(anybody: AsyncClient, se
 
 
 def test_every_field_of_a_request_that_names_a_file_is_checked() -> None:
-    harmless = {"site", "format", "writer", "split", "byte_range", "entity", "keep_days"}
+    harmless = {"site", "format", "writer", "split", "byte_range", "entity", "keep_days", "mapping"}
     for job in JOBS:
         assert set(job.request.model_fields) <= harmless | set(READ) | set(WRITTEN), job.name
         job.request.model_validate(EXAMPLES[job.name])
