@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from io import BytesIO
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from jobs.columns import COLUMNS
 from jobs.mapping import FileForm
@@ -13,6 +13,7 @@ from jobs.sources.columns import check_columns, check_mapped, unknown_columns
 from jobs.sources.entities import entity_of
 from jobs.sources.errors import UnknownFormatError, UnloadableError, WrongEncodingError
 from jobs.sources.fields import maker_of
+from jobs.sources.grammar import grammar, split
 from jobs.sources.layout import Layout
 from jobs.sources.mapped import mapped
 from jobs.sources.record import BadRecord
@@ -24,35 +25,12 @@ if TYPE_CHECKING:
 
     from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
+    from jobs.sources.grammar import Grammar
     from jobs.sources.record import Entity, Item
     from jobs.sources.window import Frame, Judge, Parsed, Stream
 
 UNUSUAL = (UnloadableError, UnicodeDecodeError)
 LINE_END = re.compile(rb"\n")
-# A quote opens a field only as its first character; elsewhere it stands for itself.
-# At most 1001 fields, because each costs the matcher memory; atomic groups instead of possessive ones,
-# because those go wrong before Python 3.11.5.
-QUOTED = r"""[^"]*+(?>(?:""[^"]*+)*)"""
-
-
-class Grammar(NamedTuple):
-    """What rows look like that have a certain character between their fields."""
-
-    row: re.Pattern[bytes]
-    inside_quotes: re.Pattern[bytes]
-    delimiter_and_field: re.Pattern[str]
-
-
-@lru_cache(maxsize=128)
-def grammar(delimiter: str) -> Grammar:
-    """Give the grammar of a delimiter, which is one ASCII character."""
-    comma = re.escape(delimiter)
-    field = rf"""(?:"{QUOTED}"|(?!")[^{comma}\n]*+)"""
-    return Grammar(
-        row=re.compile(rf"{field}(?>(?:{comma}{field}){{0,1000}})(?:\r?\n|\r?\Z)".encode()),
-        inside_quotes=re.compile(rf"""(?>(?:{field}{comma}){{0,1000}})"{QUOTED}\Z""".encode()),
-        delimiter_and_field=re.compile(rf"""{comma}(?:"({QUOTED})"|([^{comma}]*+))"""),
-    )
 
 
 def look(seen: Glimpse, asked: Entity | None, mapping: FieldMapping | None = None) -> Layout:
@@ -146,17 +124,22 @@ def _bad_line(window: Window) -> BadRecord:
 
 
 def _oversized(window: Window, rows: Grammar) -> BadRecord:
-    """Reject a row beyond the bound, passing over what is inside its quotes; hold little of it."""
+    """Reject a row beyond the bound, passing over what is inside its quotes; hold little of it.
+
+    It is looked at in steps of one size, so that what is found does not depend on how much was in view.
+    """
     offset, raw = window.offset, window.data[window.position : window.position + RAW_BYTES]
-    while not _is_whole(row := rows.row.match(window.data, window.position), window):
-        if not _may_go_on(row, window, rows) or (row and window.unread > 2 * MAX_RECORD_BYTES):
+    while True:
+        end = window.fill(2 * MAX_RECORD_BYTES)
+        is_last = window.ended and end == len(window.data)
+        row = rows.row.match(window.data, window.position, end)
+        if row and (is_last or row[0].endswith(b"\n")):
+            window.position = row.end()
+            return size_reject(offset, window.offset, raw)
+        if row or is_last or not rows.inside_quotes.match(window.data, window.position, end):
             window.rewind(offset)
             return _bad_line(window)
-        if row is None:
-            window.forget_before_last(standing_for=b'"')
-        window.grow()
-    window.position = row.end() if row else len(window.data)
-    return size_reject(offset, window.offset, raw)
+        window.forget_before(end, standing_for=b'"')
 
 
 def quick(window: Window, layout: Layout, judge: Judge) -> list[Item]:
@@ -223,41 +206,3 @@ def _placed(fields: list[str], layout: Layout) -> Sequence[object]:
 def _places(columns: tuple[str, ...], entity: Entity) -> tuple[int, ...]:
     """Give the place of each field of the entity in a row; what has none stands behind the last."""
     return tuple(columns.index(name) if name in columns else len(columns) for name in COLUMNS[entity])
-
-
-def split(line: str, delimiter: str = ",") -> list[str]:
-    """Give the fields of a row without their quotes."""
-    line = line.removesuffix("\n").removesuffix("\r")
-    if '"' not in line:
-        return line.split(delimiter)
-    if fields := _split_at_quotes(line, delimiter):
-        return fields
-    pairs = grammar(delimiter).delimiter_and_field.findall(f"{delimiter}{line}")
-    return [quoted.replace('""', '"') if quoted else plain for quoted, plain in pairs]
-
-
-def _split_at_quotes(line: str, delimiter: str) -> list[str]:
-    """Give the same, several times faster; none if a quote stands where it is not sure to open or close.
-
-    Every other piece between quotes is inside of them; nothing between two of these is a quote written twice.
-    """
-    first, *pieces = line.split('"')
-    fields: list[str] = []
-    plain, quoted = first.split(delimiter), None
-    for inside, outside in zip(pieces[::2], pieces[1::2], strict=False):
-        if quoted is not None:
-            quoted += f'"{inside}'
-        elif not plain or plain.pop():
-            return []  # no delimiter before the opening quote
-        else:
-            fields += plain
-            quoted, plain = inside, []
-        if outside:
-            fields.append(quoted)
-            behind, *plain = outside.split(delimiter)
-            quoted = None
-            if behind:
-                return []  # no delimiter behind the closing quote
-    if len(pieces) % 2:
-        return []
-    return fields + plain if quoted is None else [*fields, quoted]

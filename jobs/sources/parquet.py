@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 from itertools import accumulate, chain, islice, pairwise
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
 from jobs.columns import COLUMNS
+from jobs.sources.arrow_values import values_of
 from jobs.sources.columns import check_columns, check_mapped, unknown_columns
 from jobs.sources.entities import entity_of
 from jobs.sources.errors import BrokenStreamError, UnknownFormatError, UnloadableError
@@ -21,12 +21,10 @@ from jobs.sources.layout import Layout
 from jobs.sources.mapped import mapped
 from jobs.sources.record import BadRecord
 from jobs.sources.text import repaired_values
-from jobs.sources.values import EPOCH, EPOCH_WITHOUT_ZONE
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, size_reject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from jobs.mapping import FieldMapping
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
 ROWS_AT_A_TIME = 1_000
 BYTES_AT_A_TIME = 1024 * 1024
 DAMAGED = (pa.ArrowException, OSError)
-UNGIVABLE = (pa.ArrowException, ValueError, OverflowError)  # by Python's types
 RAW = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -140,7 +137,7 @@ def first_records(path: Path, how_many: int) -> list[dict[str, Any]]:
 
 
 def _records(batch: pa.RecordBatch) -> list[dict[str, Any]]:
-    rows = zip(*map(_values, batch.columns), strict=True)
+    rows = zip(*map(values_of, batch.columns), strict=True)
     return [dict(zip(batch.schema.names, row, strict=True)) for row in rows]
 
 
@@ -154,7 +151,7 @@ def boundaries(layout: Layout, parts: int) -> list[int]:
 
 def _items(batch: pa.RecordBatch, first: int, layout: Layout, unknown: tuple[str, ...]) -> list[Item]:
     names = batch.schema.names if layout.mapping else COLUMNS[layout.entity]
-    columns = dict(zip(batch.schema.names, map(_values, batch.columns), strict=True))
+    columns = dict(zip(batch.schema.names, map(values_of, batch.columns), strict=True))
     absent = [None] * batch.num_rows
     rows = zip(range(batch.num_rows), *(columns.get(name, absent) for name in names), strict=True)
     item = partial(_item, layout=layout, make=maker_of(layout.entity, layout.mapping), unknown=unknown)
@@ -189,71 +186,14 @@ def _repaired(
     unknown: tuple[str, ...],
 ) -> Item:
     """Make an item of values of which one may hold what has to be repaired; raise UnloadableError if not."""
-    if any(isinstance(value, bytes) for value in values):
+    if any(map(_holds_bytes, values)):
         raise UnloadableError("encoding", f"row {where[0]} has a text that is not UTF-8")
     values, repairs = repaired_values(values)
     return make(values, *where, (repairs, unknown))
 
 
-def _values(column: pa.Array) -> list[Any]:
-    """Give the values of a column as texts, numbers, times, lists or objects; bytes that are not UTF-8."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _values(column.dictionary_decode())
-    if pa.types.is_struct(kind):
-        return _objects(column)
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _times(column)
-    try:
-        values = column.to_pylist()
-    except UNGIVABLE:
-        values = list(map(_value, column))
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return [_text(value) for value in values]
-    if pa.types.is_decimal(kind):
-        return [None if value is None else str(value) for value in values]
-    return list(values)
-
-
-def _value(scalar: pa.Scalar) -> object:
-    """Give a value of a column of which not all can be given as they are."""
-    if isinstance(scalar, pa.ListScalar):
-        return _values(scalar.values) if scalar.is_valid else None
-    if isinstance(scalar, pa.StringScalar):
-        return _text(scalar.as_buffer().to_pybytes()) if scalar.is_valid else None
-    try:
-        return scalar.as_py()
-    except UNGIVABLE:
-        return f"a {scalar.type} that is none"
-
-
-def _times(column: pa.Array) -> list[object]:
-    """Give times, without a zone where the column has none."""
-    epoch = EPOCH if getattr(column.type, "tz", None) else EPOCH_WITHOUT_ZONE
-    micros = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-    return [None if value is None else _time(value, epoch) for value in micros.to_pylist()]
-
-
-def _objects(column: pa.StructArray) -> list[dict[str, Any]]:
-    """Give the objects of a structured column; one that is null has no values."""
-    names = [column.type.field(place).name for place in range(column.type.num_fields)]
-    fields = map(_values, column.flatten())
-    rows = zip(range(len(column)), *fields, strict=True)
-    return [dict(zip(names, row, strict=True)) for _, *row in rows]
-
-
-def _time(micros: int, epoch: datetime) -> object:
-    try:
-        return epoch + timedelta(microseconds=micros)
-    except OverflowError:
-        return f"{micros} microseconds since 1970"
-
-
-def _text(value: bytes | None) -> str | bytes | None:
-    try:
-        return value and value.decode()
-    except UnicodeDecodeError:
-        return value
+def _holds_bytes(value: object) -> bool:
+    return isinstance(value, bytes) or (isinstance(value, list) and any(map(_holds_bytes, value)))
 
 
 def _line(error: BaseException) -> str:

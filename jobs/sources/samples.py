@@ -11,6 +11,7 @@ from jobs.sources import delimited, jsonl
 from jobs.sources.errors import MappingError, UnknownFormatError
 from jobs.sources.extras import parquet_for
 from jobs.sources.glimpse import glimpse
+from jobs.sources.grammar import grammar, split
 from jobs.sources.opening import format_of
 from jobs.sources.record import BadRecord
 from jobs.sources.window import Window
@@ -98,9 +99,9 @@ def _width(seen: Glimpse, delimiter: str) -> int:
 
 
 def _rows(seen: Glimpse, delimiter: str, how_many: int) -> Sequence[list[str]]:
-    found = delimited.framed(Window(BytesIO(seen.head), seen.text_start), delimited.grammar(delimiter))
+    found = delimited.framed(Window(BytesIO(seen.head), seen.text_start), grammar(delimiter))
     frames = (frame for frame in islice(found, how_many) if not isinstance(frame, BadRecord))
-    return [delimited.split(content.decode(errors="replace"), delimiter) for _, _, content in frames]
+    return [split(content.decode(errors="replace"), delimiter) for _, _, content in frames]
 
 
 def _of_parquet(seen: Glimpse) -> Sample:
