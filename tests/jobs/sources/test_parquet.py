@@ -195,7 +195,7 @@ def test_without_its_packages_the_extra_is_named(tmp_path: Path, monkeypatch: py
         inspect(tmp_path / "posts.parquet", format="auto", entity="auto")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
 def test_any_table_gives_an_item_for_each_row_whoever_reads_it(tmp_path: Path, seed: int) -> None:
     try_parquet(Random(seed), tmp_path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
@@ -182,6 +182,7 @@ JSON = st.recursive(
 NAMES = st.sampled_from(["id", "created_at", "user", "tags", "text", "name", "a.b", '"', "", "\0"])
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(NAMES, JSON, max_size=5), min_size=1, max_size=5))
 def test_any_records_are_looked_at_without_an_error(
     tmp_path_factory: pytest.TempPathFactory, records: Any
