@@ -73,7 +73,7 @@ class Mapped:
 
 def mapped(mapping: FieldMapping, entity: Entity, columns: Collection[str] = ()) -> Mapped:
     """Make a mapping ready for an entity. A path that is the name of one of the `columns` means that one."""
-    fields = [_field(name, _said(mapping, name), mapping, columns) for name in COLUMNS[entity]]
+    fields = [_field(*_said(mapping, name), mapping, columns) for name in COLUMNS[entity]]
     author = mapping.author if entity == "posts" else None
     if author:
         said = {name: getattr(author, name) for name in COLUMNS["users"]}
@@ -101,12 +101,12 @@ def _has(field: MappedField, record: dict[str, Any]) -> bool:
         return error.rule != "type"
 
 
-def _said(mapping: FieldMapping, name: str) -> Any:
-    """Give what a mapping says of a field, if only by the author's."""
+def _said(mapping: FieldMapping, name: str) -> tuple[str, Any]:
+    """Give the name that a field has in a mapping, if only as one of the author's, and what it says of it."""
     said = getattr(mapping, name)
     if said is None and mapping.author and name in AUTHOR_IN_POST:
-        return getattr(mapping.author, AUTHOR_IN_POST[name])
-    return said
+        return AUTHOR + AUTHOR_IN_POST[name], getattr(mapping.author, AUTHOR_IN_POST[name])
+    return name, said
 
 
 def _field(name: str, said: Any, mapping: FieldMapping, columns: Collection[str]) -> MappedField:

@@ -161,7 +161,7 @@ def test_a_post_whose_author_is_gone_has_none(tmp_path: Path, account: object) -
     [
         ({"id": 7, "name": "x" * 256}, "length", "author_name has 256 characters, 255 are allowed"),
         ({"id": 7, "mail": "x" * 321}, "length", "author.email has 321 characters, 320 are allowed"),
-        ("zoe", "type", "author_external_id: no object with 'id' but 'zoe'"),
+        ("zoe", "type", "author.external_id: no object with 'id' but 'zoe'"),
     ],
 )
 def test_what_is_wrong_with_an_author_is_a_reject_of_the_post(
