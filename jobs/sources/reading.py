@@ -117,10 +117,12 @@ def source_of(layout: Layout) -> Source:
 
 
 def judge_of(layout: Layout) -> Callable[[Frame | BadRecord], Item]:
-    """Give what makes a record of a frame, or a reject; it defines which."""
-    return partial(
-        _judged, parse=source_of(layout).parse, make=maker_of(layout.entity, layout.mapping), layout=layout
-    )
+    """Give what makes a record of a frame, or a reject; it defines which.
+
+    The bytes of a row of Parquet are the JSON that its `raw` is.
+    """
+    parse = jsonl.parse if layout.format == "parquet" else source_of(layout).parse
+    return partial(_judged, parse=parse, make=maker_of(layout.entity, layout.mapping), layout=layout)
 
 
 def _judged(

@@ -12,8 +12,10 @@ from pyarrow import parquet as pq
 
 from jobs.sources import errors
 from jobs.sources.opening import inspect
+from jobs.sources.reading import judge_of
 from jobs.sources.record import BadRecord, PostRecord
 from tests.jobs.sources.mappings import AUTHOR, POSTS, csv_items, items, laid_out, mapping
+from tests.jobs.sources.sources import rules_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,6 +112,22 @@ def test_what_only_csv_has_is_refused_of_another_format(tmp_path: Path) -> None:
     said = mapping(POSTS + '[file]\ndelimiter = ";"')
     with pytest.raises(errors.MappingError, match="for CSV"):
         inspect(tmp_path / "a.jsonl", format="jsonl", entity="posts", mapping=said)
+
+
+@pytest.mark.parametrize("toml", [None, 'external_id = "id"\ncreated_at = "at"\ncontent = "body.text"'])
+def test_an_item_can_be_made_again_of_what_is_kept_of_it(tmp_path: Path, toml: str | None) -> None:
+    columns = {
+        "id": [1, None, 3],
+        "at": [NOON] * 3,
+        "body": [{"text": "a"}, {"text": "b"}, {"text": "c" * 9}],
+    }
+    ours = {"external_id": [1, None, 3], "created_at": [NOON] * 3, "content": ["a", "b", "c"]}
+    pq.write_table(pa.table(columns if toml else ours), tmp_path / "posts.parquet")
+    said = mapping(toml) if toml else None
+    layout = inspect(tmp_path / "posts.parquet", format="auto", entity="auto", mapping=said)
+    made, again = items(layout), judge_of(layout)
+    assert [again((item.offset, item.end, item.raw)) for item in made] == made
+    assert rules_of(made) == ["1", "missing", "3"]
 
 
 def test_a_path_into_a_parquet_column_must_lead_somewhere(tmp_path: Path) -> None:
