@@ -12,6 +12,7 @@ from jobs.sources.values import EPOCH, EPOCH_WITHOUT_ZONE
 if TYPE_CHECKING:
     from datetime import datetime
 
+NOT_GIVEN = "a value that cannot be given"
 UNGIVABLE = (pa.ArrowException, ValueError, OverflowError)  # by Python's types
 
 
@@ -48,14 +49,21 @@ def _value(scalar: pa.Scalar) -> Any:
     try:
         return scalar.as_py()
     except UNGIVABLE:
-        return f"a {scalar.type} that is none"
+        return NOT_GIVEN
 
 
 def _times(column: pa.Array) -> list[object]:
     """Give times, without a zone where the column has none."""
-    epoch = EPOCH if getattr(column.type, "tz", None) else EPOCH_WITHOUT_ZONE
+    epoch = EPOCH if _has_zone(column.type) else EPOCH_WITHOUT_ZONE
     micros = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
     return [None if value is None else _time(value, epoch) for value in micros.to_pylist()]
+
+
+def _has_zone(kind: pa.DataType) -> bool:
+    try:
+        return getattr(kind, "tz", None) is not None
+    except UnicodeDecodeError:  # of its name
+        return True
 
 
 def _objects(column: pa.StructArray) -> list[dict[str, Any]]:

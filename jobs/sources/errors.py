@@ -15,8 +15,8 @@ class SourceError(InputError):
 
     def __init__(self, path: Path, problem: str, advice: str) -> None:
         """Say on one line where the problem is, what it is and what to do about it."""
-        where = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
-        super().__init__(f"{where}: {problem}; {advice}")
+        said = f"{path}: {problem}; {advice}"  # a path may hold anything, and so do libraries' messages
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in said))
 
 
 class FileNotReadableError(SourceError):

@@ -46,7 +46,7 @@ class Table:
         self.size = path.stat().st_size
         try:
             self.file = ParquetFile(path, buffer_size=BYTES_AT_A_TIME)
-        except DAMAGED as error:
+        except (*DAMAGED, UnicodeDecodeError) as error:  # of a column's name
             problem = f"holds no sound Parquet ({_line(error)})"
             raise UnknownFormatError(path, problem, "write or fetch it again") from error
         self.problem = ""

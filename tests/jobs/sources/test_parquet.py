@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import chain, pairwise
@@ -175,6 +176,23 @@ def test_what_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "posts.parquet").write_bytes(content)
     with pytest.raises(errors.UnknownFormatError, match="no sound Parquet"):
         inspect(tmp_path / "posts.parquet", format="auto", entity="auto")
+
+
+@pytest.mark.parametrize("name", [b"external_id", b"Europe/Rome"])
+def test_a_name_that_is_not_utf_8_is_no_error_of_ours(tmp_path: Path, name: bytes) -> None:
+    times = pa.array([NOON], pa.timestamp("us", "Europe/Rome"))
+    layout = laid_out(tmp_path / "posts", {"external_id": ["1"], "created_at": times, "tags": [["a"]]})
+    schema = pa.py_buffer(pq.read_schema(layout.path).serialize()).to_pybytes()
+    assert name in schema
+    layout.path.write_bytes(layout.path.read_bytes().replace(name, b"\xff" * len(name)))
+    with suppress(errors.SourceError):
+        assert rules_of(items(inspect(layout.path, format="auto", entity="auto"))) == ["1"]
+
+
+def test_a_message_of_a_library_is_shown_on_one_line(tmp_path: Path) -> None:
+    layout = laid_out(tmp_path / "posts", {"external_id": ["1"], "created_at": [NOON]})
+    problem = "type: \x0e\n!"
+    assert "\\x0e" in str(errors.UnknownFormatError(layout.path, problem, "fetch it again"))
 
 
 def test_a_table_without_the_required_columns_is_refused(tmp_path: Path) -> None:

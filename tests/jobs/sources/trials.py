@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from io import BytesIO
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from pyarrow import ArrowException
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from jobs.sources.layout import Layout
-    from jobs.sources.record import Format, Item
+    from jobs.sources.record import Entity, Format, Item
 
 SMALL_BOUND_BYTES, SMALL_RAW_BYTES = 3_000, 300
 BOUNDED = (delimited, jsonl, markup, reading, rows, window)
@@ -109,7 +109,7 @@ def by_ranges(content: bytes, how: Layout, random: Random) -> list[Item]:
 
 
 def try_parquet(random: Random, folder: Path) -> None:
-    """Read any table, whole and from the middle; and a damaged one up to where it is broken."""
+    """Read any table, whole and from the middle."""
     table, path = any_table(random), folder / "posts.parquet"
     try:
         pq.write_table(table, path, row_group_size=random.randint(1, 5))
@@ -125,6 +125,23 @@ def try_parquet(random: Random, folder: Path) -> None:
             assert [(item.offset, item.end) for item in items] == [(n, n + 1) for n in range(table.num_rows)]
             start = random.randint(0, table.num_rows)
             assert list(read(stream, layout, start)) == items[start:]
+
+
+def try_damaged_parquet(random: Random, folder: Path) -> None:
+    """Read a table of which some bytes are others: what can be read, then an error of one line."""
+    table, path = any_table(random), folder / "posts.parquet"
+    try:
+        pq.write_table(table, path, row_group_size=random.randint(1, 5))
+    except ArrowException:
+        return
+    content = bytearray(path.read_bytes())
+    for _ in range(random.choice((1, 1, 3, 10))):
+        place = random.randrange(len(content))
+        content[place : place + random.choice((1, 1, 8))] = random.randbytes(random.choice((1, 1, 8)))
+    path.write_bytes(content)
+    for how in (None, mapping_of(table)):
+        _said_in_one_line(lambda how=how: _opened_and_read(path, how, "posts"))  # type: ignore[misc]
+    _said_in_one_line(lambda: propose(path))
 
 
 def try_opening(random: Random, folder: Path) -> None:
@@ -144,8 +161,10 @@ def try_opening(random: Random, folder: Path) -> None:
     path.unlink()
 
 
-def _opened_and_read(path: Path, mapping: FieldMapping | None) -> None:
-    layout = inspect(path, format="auto", entity="auto", mapping=mapping)
+def _opened_and_read(
+    path: Path, mapping: FieldMapping | None, entity: Entity | Literal["auto"] = "auto"
+) -> None:
+    layout = inspect(path, format="auto", entity=entity, mapping=mapping)
     with opened(layout) as stream:
         end = layout.start
         for item in read(stream, layout, layout.start):
@@ -166,5 +185,6 @@ TRIALS: dict[str, Callable[[Random, Path], None]] = {
     "jsonl": lambda random, folder: try_text("jsonl", random, folder),
     "csv": lambda random, folder: try_text("csv", random, folder),
     "parquet": try_parquet,
+    "damaged-parquet": try_damaged_parquet,
     "opening": try_opening,
 }
