@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.loading import layouts_of, load
 from jobs.ranges import ranges_of
+from jobs.reject_limit import RejectLimit
 from jobs.requests import ImportPosts, ImportTags, ImportUsers, LinkPosts, RefreshAuthorStats
 from jobs.writers.registry import choose_writer
 
@@ -26,7 +27,7 @@ async def import_dump(context: JobContext, request: ImportDump) -> dict[str, Any
         stages = await asyncio.to_thread(_stages, request, layouts)
         context.split(*stages, then=RefreshAuthorStats())
         return None
-    return await load(context, layouts, request.site, writer)
+    return await load(context, layouts, request.site, writer, RejectLimit(request.max_rejects))
 
 
 def _stages(request: ImportDump, layouts: Sequence[Layout]) -> list[list[Request]]:
@@ -42,5 +43,5 @@ def _stages(request: ImportDump, layouts: Sequence[Layout]) -> list[list[Request
 
 def _part(request: ImportDump, layout: Layout, piece: ByteRange) -> Request:
     ask = PART_OF[layout.entity]
-    how = request.model_dump(include={"site", "format", "writer"})
+    how = request.model_dump(include={"site", "format", "writer", "max_rejects"})
     return ask(url=str(layout.path), byte_range=piece, **how)

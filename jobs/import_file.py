@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.loading import layouts_of, load, load_files
 from jobs.ranges import narrowed
+from jobs.reject_limit import RejectLimit
 from jobs.requests import ImportPosts, ImportTags, ImportUsers
 from jobs.writers.registry import choose_writer
 
@@ -20,6 +21,7 @@ async def import_file(context: JobContext, request: ImportUsers | ImportPosts | 
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
     entity = ENTITY_OF[type(request)]
     [layout] = await asyncio.to_thread(layouts_of, (request.url,), request.format, entity)
+    limit = RejectLimit(request.max_rejects)
     if request.byte_range:
-        return await load_files(context, [narrowed(layout, request.byte_range)], request.site, writer)
-    return await load(context, [layout], request.site, writer)
+        return await load_files(context, [narrowed(layout, request.byte_range)], request.site, writer, limit)
+    return await load(context, [layout], request.site, writer, limit)

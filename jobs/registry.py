@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, Any
 from jobs.export_rows import export_rows
 from jobs.import_dump import import_dump
 from jobs.import_file import import_file
+from jobs.import_records import import_records
 from jobs.link_posts import link_posts
 from jobs.prune_history import prune_history
 from jobs.rebuild_author_stats import rebuild_author_stats
 from jobs.refresh_author_stats import refresh_author_stats
+from jobs.replay_rejects import replay_rejects
 from jobs.requests import (
     ExportRows,
     ImportDump,
     ImportPosts,
+    ImportRecords,
     ImportTags,
     ImportUsers,
     LinkPosts,
     PruneHistory,
     RebuildAuthorStats,
     RefreshAuthorStats,
+    ReplayRejects,
     Request,
 )
 
@@ -51,6 +55,8 @@ JOBS: tuple[Job, ...] = (
     Job(ImportPosts, import_file, timeout_seconds=24 * HOUR),
     Job(ImportTags, import_file, timeout_seconds=24 * HOUR),
     Job(ImportDump, import_dump, timeout_seconds=24 * HOUR),
+    Job(ImportRecords, import_records),
+    Job(ReplayRejects, replay_rejects, timeout_seconds=24 * HOUR),
     Job(LinkPosts, link_posts, timeout_seconds=6 * HOUR),
     Job(RefreshAuthorStats, refresh_author_stats),
     Job(RebuildAuthorStats, rebuild_author_stats, timeout_seconds=6 * HOUR),

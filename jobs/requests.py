@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 
 def keepable(text: str) -> str:
@@ -20,10 +33,48 @@ def keepable(text: str) -> str:
     return text
 
 
+def as_json(records: Any) -> Any:
+    """Give records as JSON would bring them.
+
+    Raises:
+        ValueError: JSON cannot say what they hold.
+
+    """
+    try:
+        plain = to_jsonable_python(records)
+        json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
+    except (PydanticSerializationError, RecursionError) as error:
+        raise ValueError(f"holds what is no JSON: {' '.join(str(error).split())}") from error
+    return plain
+
+
 Text = Annotated[str, AfterValidator(keepable)]
 SiteName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(keepable)
 ]
+NUMBER_OR_SHARE = r"^([0-9]{1,12}|(100|[0-9]{1,2}([.][0-9]{1,6})?)%)$"
+
+
+def number_or_share(text: str) -> str:
+    """Give a number or a percentage as it is.
+
+    Raises:
+        ValueError: it is neither.
+
+    """
+    if not re.match(NUMBER_OR_SHARE, text):
+        raise ValueError("must be a whole number or a percentage up to 100%, like 100 or 2.5%")
+    return text
+
+
+MaxRejects = Annotated[
+    str,
+    AfterValidator(number_or_share),
+    WithJsonSchema({"type": "string", "pattern": NUMBER_OR_SHARE, "examples": ["100", "2.5%"]}),
+]
+Records = Annotated[tuple[dict[str, Any], ...], BeforeValidator(as_json)]
+MOST_RECORDS = 1_000
+MOST_RECORDS_BYTES = 1024 * 1024
 FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv", "parquet"]
 WriterChoice = Literal["auto", "add_all", "copy"]
 ExportEntity = Literal["users", "posts", "tags", "authors"]
@@ -62,6 +113,11 @@ class _Import(Request):
     """Where the records come from; with their own ids it makes the natural key."""
     format: FormatChoice = "auto"
     writer: WriterChoice = "auto"
+    max_rejects: MaxRejects | None = None
+    """Fail, before it is committed, at a batch with which more records than this would have been rejected.
+
+    Parts of an import that was split count all its rejects together.
+    """
 
 
 class ByteRange(BaseModel):
@@ -119,6 +175,48 @@ class ImportDump(_Import):
     def limit_key(self) -> str:
         """Count the dumps of one site."""
         return f"{self.job} {self.site}"
+
+
+class ImportRecords(Request):
+    """Load the users, tags and posts that the request itself carries, in that order.
+
+    Their fields are those of JSON Lines. Together they are at most 1,000 records and 1 MiB of JSON.
+    """
+
+    job: ClassVar[str] = "import_records"
+    site: SiteName
+    users: Records = ()
+    posts: Records = ()
+    tags: Records = ()
+    writer: WriterChoice = "auto"
+
+    @model_validator(mode="after")
+    def _small(self) -> Self:
+        lists = {"users": self.users, "posts": self.posts, "tags": self.tags}
+        how_many = sum(map(len, lists.values()))
+        if not 0 < how_many <= MOST_RECORDS:
+            raise ValueError(f"holds {how_many:,} records; 1 to {MOST_RECORDS:,} are allowed, more in a file")
+        size = len(json.dumps(lists, ensure_ascii=False, separators=(",", ":")).encode())
+        if size > MOST_RECORDS_BYTES:
+            raise ValueError(f"holds {size:,} bytes; {MOST_RECORDS_BYTES:,} are allowed, more in a file")
+        return self
+
+
+class ReplayRejects(Request):
+    """Load the rejects of a run once more that are still open: all of them, or those that broke one rule."""
+
+    job: ClassVar[str] = "replay_rejects"
+    queue: ClassVar[QueueName] = "bulk"
+    at_once: ClassVar[int | None] = 1
+    run: UUID
+    """The run whose rejects they are; of one that was split, those of its parts too."""
+    rule: Annotated[Text, StringConstraints(min_length=1, max_length=32)] | None = None
+    writer: WriterChoice = "auto"
+
+    @property
+    def limit_key(self) -> str:
+        """Count the replays of one run."""
+        return f"{self.job} {self.run}"
 
 
 class LinkPosts(Request):

@@ -58,8 +58,7 @@ class Origin:
 
 async def note_file(session: AsyncSession, file: RunFile) -> RunFile:
     """Write down a file that a run reads, unless an attempt before has; give it with its key."""
-    same = select(RunFile).where(RunFile.run_id == file.run_id, RunFile.number == file.number)
-    if (known := await session.scalar(same)) is not None:
+    if (known := await file_of(session, file.run_id, file.number)) is not None:
         return known
     file.created_at = await moment(session)
     session.add(file)
@@ -72,3 +71,9 @@ async def files_of(session: AsyncSession, root_id: UUID) -> Sequence[RunFile]:
     return (
         await session.scalars(select(RunFile).where(RunFile.root_id == root_id).order_by(RunFile.id))
     ).all()
+
+
+async def file_of(session: AsyncSession, run_id: UUID, number: int) -> RunFile | None:
+    """Find a file of a run; what was read by versions before has none."""
+    same = (RunFile.run_id == run_id, RunFile.number == number)
+    return await session.scalar(select(RunFile).where(*same))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
+from jobs.requests import ImportRecords
 from models.family import family, parts_of
 from models.receipt import COUNTS
 from models.reject import rejects_by_rule
@@ -14,6 +14,7 @@ from models.run import Run, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,7 +52,7 @@ def document_of(run: Run, parts: Sequence[Run] = ()) -> dict[str, Any]:
         "failures": run.failures,
         "error": error,
         "result": run.result,
-        "request": run.request,
+        "request": shown_request(run),
         "progress": {
             "bytes_done": sum(part.bytes_done for part in (run, *parts)),
             "bytes_total": sum(part.bytes_total for part in (run, *parts)),
@@ -69,6 +70,13 @@ def document_of(run: Run, parts: Sequence[Run] = ()) -> dict[str, Any]:
         for entity in sorted({receipt.entity for receipt in receipts})
     }
     return document
+
+
+def shown_request(run: Run) -> dict[str, Any]:
+    """Give what was asked for, with the number of records in the place of those that the request carries."""
+    if run.job != ImportRecords.job:
+        return run.request
+    return {name: len(value) if isinstance(value, list) else value for name, value in run.request.items()}
 
 
 def _entity_of(receipts: Sequence[Receipt]) -> dict[str, Any]:
@@ -99,11 +107,6 @@ async def document_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
     return document_of(run, await parts_of(session, run_id))
 
 
-def who_worked(document: dict[str, Any]) -> list[UUID]:
-    """Give the ids of a described run and its parts."""
-    return [UUID(run["run_id"]) for run in (document, *document.get("parts", ()))]
-
-
 async def details_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
     """Describe a run with its rejects by rule, and with the states of the runs that follow from it.
 
@@ -112,7 +115,9 @@ async def details_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
 
     """
     document = await document_in(session, run_id)
-    document["rejects_by_rule"] = await rejects_by_rule(session, who_worked(document))
+    counts = await rejects_by_rule(session, [run_id])
+    document["rejects_by_rule"] = {rule: count.open + count.replayed for rule, count in counts.items()}
+    document["replayed_by_rule"] = {rule: count.replayed for rule, count in counts.items() if count.replayed}
     children = Counter(state for child, state in await family(session, [run_id]) if child != run_id)
     document["children"] = {state.value: children[state] for state in State}
     return document

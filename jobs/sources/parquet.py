@@ -110,6 +110,13 @@ def boundaries(layout: Layout, parts: int) -> list[int]:
         return sorted({0, *(begin for begin in begins if begin < table.rows)})
 
 
+def item_of(raw: bytes, number: int, layout: Layout) -> Item:
+    """Judge a row once more by the JSON that was made of it."""
+    row = msgspec.json.decode(raw)
+    values = [row.get(name) for name in COLUMNS[layout.entity]]
+    return _item(values, number, layout.entity, unknown_columns(layout.columns, layout.entity))
+
+
 def _items(batch: pa.RecordBatch, first: int, entity: Entity, unknown: tuple[str, ...]) -> list[Item]:
     names = batch.schema.names
     columns = dict(zip(names, map(_values, batch.columns), strict=True))

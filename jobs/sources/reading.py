@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from io import BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from jobs.sources import delimited, jsonl, markup, prolog, rows, stackexchange
 from jobs.sources.errors import BrokenStreamError, UnloadableError
+from jobs.sources.extras import parquet_for
 from jobs.sources.fields import MAKERS, NAME_CHARS
 from jobs.sources.record import BadRecord, Item
 from jobs.sources.text import repaired
@@ -101,6 +105,30 @@ def one_by_one(window: Window, layout: Layout) -> Iterator[Item]:
     """Give the items from the window's position on; this defines what they are."""
     source = source_of(layout)
     return map(partial(_judged, source=source, layout=layout), source.frames(window, layout))
+
+
+def item_of(raw: bytes, offset: int, end: int, layout: Layout) -> Item:
+    """Judge once more the whole bytes of a record, or the JSON of a row, that stood between two offsets."""
+    if layout.format == "parquet":
+        row: Item = parquet_for(layout.path).item_of(raw, offset, layout)
+        return row
+    items = list(one_by_one(Window(Shifted(raw, offset), offset), layout))
+    if len(items) == 1:
+        return msgspec.structs.replace(items[0], offset=offset, end=end)
+    reason = f"the bytes hold {len(items)} records"
+    return BadRecord(offset=offset, end=end, raw=raw[:RAW_BYTES], rule="syntax", reason=reason)
+
+
+class Shifted:
+    """Bytes as the stream that they were a part of: the first is at `offset`."""
+
+    def __init__(self, raw: bytes, offset: int) -> None:
+        self._stream, self._offset = BytesIO(raw), offset
+        self.read = self._stream.read
+
+    def seek(self, offset: int, /) -> object:
+        """Go on reading at that offset of the stream."""
+        return self._stream.seek(offset - self._offset)
 
 
 def _until(stop: int, found: Iterator[list[Item]]) -> Iterator[list[Item]]:

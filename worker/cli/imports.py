@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -10,19 +9,14 @@ import click
 from pydantic import ValidationError
 
 from jobs.loading import layouts_of, local_path
-from jobs.requests import FormatChoice, ImportDump, ImportPosts, ImportTags, ImportUsers, WriterChoice
+from jobs.requests import FormatChoice, ImportDump, ImportPosts, ImportTags, ImportUsers
 from jobs.writers.registry import choose_writer
-from models.run import State
-from worker.cli.app import err, json_option, print_json, run_async, start
-from worker.cli.progress import follow, run_document
-from worker.cli.tables import show_receipt
-from worker.main import working
-from worker.resources import open_resources
+from worker.cli.app import start
+from worker.cli.asking import ask_and_show, asking_options, writer_option
 from worker.retries import describe
 
 if TYPE_CHECKING:
     from jobs.requests import Request
-    from worker.settings import Settings
 
 IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
 
@@ -45,17 +39,14 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     show_default=True,
     help="How the files are written; known from name and content unless given.",
 )
-@click.option(
-    "--writer",
-    type=click.Choice(get_args(WriterChoice)),
-    default="auto",
-    show_default=True,
-    help="How rows are put into the tables.",
-)
+@writer_option
 @click.option("--split", is_flag=True, help="Cut the files into ranges, each loaded by a run of its own.")
-@click.option("--wait", is_flag=True, help="Wait for the end; non-zero if the run failed.")
-@click.option("--with-worker", is_flag=True, help="Run a worker inside this command until the run ends.")
-@json_option
+@click.option(
+    "--max-rejects",
+    metavar="N|P%",
+    help="Fail before more records than this are rejected, or more than this share of those read.",
+)
+@asking_options
 def import_(  # noqa: PLR0913 - the contract's options
     *,
     paths: tuple[str, ...],
@@ -64,6 +55,7 @@ def import_(  # noqa: PLR0913 - the contract's options
     format_: Any,
     writer: Any,
     split: bool,
+    max_rejects: str | None,
     wait: bool,
     with_worker: bool,
     as_json: bool,
@@ -75,21 +67,19 @@ def import_(  # noqa: PLR0913 - the contract's options
     """
     settings = start()
     choose_writer(writer, settings.dialect)
-    request = request_for(paths, site, entity, format_, writer, split=split)
-    document = run_async(_import(settings, request, wait=wait, with_worker=with_worker))
-    if as_json:
-        print_json(document)
-    elif wait or with_worker:
-        show_receipt(document)
-    else:
-        err.print(f"queued run {document['run_id']}; `headrace run {document['run_id']}` shows how it goes")
-    if document["state"] in {State.FAILED, State.CANCELLED}:
-        err.print(f"headrace: {document['error'] or document['state']}", markup=False)
-        sys.exit(1)
+    request = request_for(paths, site, entity, format_, writer, split=split, max_rejects=max_rejects)
+    ask_and_show(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
 
 
-def request_for(
-    paths: tuple[str, ...], site: str, entity: Any, format_: Any, writer: Any, *, split: bool = False
+def request_for(  # noqa: PLR0913 - the options
+    paths: tuple[str, ...],
+    site: str,
+    entity: Any,
+    format_: Any,
+    writer: Any,
+    *,
+    split: bool = False,
+    max_rejects: str | None = None,
 ) -> Request:
     """Make the request for one file, or for several and folders; look into the files before asking.
 
@@ -105,20 +95,10 @@ def request_for(
     if split and entity != "auto":
         raise click.UsageError("--split takes files whose name or content says what they hold")
     layouts = layouts_of(absolute, format_, None if entity == "auto" else entity)
+    how = {"site": site, "format": format_, "writer": writer, "max_rejects": max_rejects}
     try:
         if several or split:
-            return ImportDump(urls=absolute, site=site, format=format_, writer=writer, split=split)
-        return IMPORT_OF[layouts[0].entity](url=absolute[0], site=site, format=format_, writer=writer)
+            return ImportDump(urls=absolute, split=split, **how)
+        return IMPORT_OF[layouts[0].entity](url=absolute[0], **how)
     except ValidationError as error:
         raise click.UsageError(describe(error)) from error
-
-
-async def _import(settings: Settings, request: Request, *, wait: bool, with_worker: bool) -> dict[str, Any]:
-    async with open_resources(settings, redis=True) as resources:
-        run_id = await resources.client.enqueue(request)
-        if with_worker:
-            async with working(resources):
-                return await follow(resources, run_id)
-        if wait:
-            return await follow(resources, run_id)
-        return await run_document(resources, run_id)

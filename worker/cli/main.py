@@ -12,6 +12,7 @@ from jobs.errors import JobError
 from worker.cli.exports import export
 from worker.cli.imports import import_
 from worker.cli.process import check, demo, migrate, worker
+from worker.cli.rejects import rejects, replay
 from worker.cli.runs import cancel, retry, run, runs
 from worker.cli.samples import sample
 from worker.cli.schedules import schedule
@@ -58,6 +59,8 @@ for command in (
     run,
     cancel,
     retry,
+    rejects,
+    replay,
     schedule,
     stats,
     authors,
