@@ -67,7 +67,7 @@ def test_mistakes_end_in_one_line(headrace: CommandLine, posts: Path) -> None:
     assert_one_line(headrace("replay", run_id, "--rule", "dates"), "'dates'", "date")
     refused = headrace("import", posts, "--site", "s", "--max-rejects", "many")
     assert (refused.code, refused.out) == (2, "")
-    assert "max_rejects: Value error, must be a whole number or a percentage" in refused.err
+    assert "max_rejects: must be a whole number or a percentage" in refused.err
 
 
 def test_an_import_that_rejects_too_much_fails_with_one_line(headrace: CommandLine, posts: Path) -> None:
