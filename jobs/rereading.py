@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from itertools import chain, islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from jobs.files import LISTED, is_as_it_was, layout_of, noted
@@ -16,7 +17,7 @@ from jobs.sources.window import RAW_BYTES
 from models.run_file import RunFile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from jobs.sources.layout import Layout
     from jobs.sources.record import Item
@@ -66,13 +67,17 @@ def former_file(run: Run, reject: Reject) -> RunFile:
 
 
 def _items_at(layout: Layout, places: Sequence[int]) -> dict[int, Item]:
-    """Read the items that begin at these places, as many as the file gives."""
-    found = {}
+    """Read the items that begin at these places, in ascending order, as many as the file gives."""
+    found: dict[int, Item] = {}
+    items: Iterator[Item]
+    wanted = set(places)
     with suppress(SourceError, OSError), opened(layout) as stream:
-        for place in places:
-            item = next(read(stream, layout, place), None)
-            if item is not None and item.offset == place:
-                found[place] = item
+        # Only in a plain file it costs nothing to pass over what is between.
+        if layout.compression is None and layout.format != "parquet":
+            items = chain.from_iterable(islice(read(stream, layout, place), 1) for place in places)
+        else:
+            items = takewhile(lambda item: item.offset <= places[-1], read(stream, layout, places[0]))
+        found.update((item.offset, item) for item in items if item.offset in wanted)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,23 @@ async def test_rejects_of_a_version_that_kept_no_files_are_replayed_while_the_fi
     else:
         assert counts(replay) == {"posts": {"records_read": 2, "inserted": 2}}
         assert len(await posts_of(resources.database)) == 25
+
+
+@pytest.mark.parametrize("size", [1, 100_000], ids=["small", "large"])
+async def test_records_in_a_compressed_file_are_read_again(
+    resources: Resources, tmp_path: Path, size: int
+) -> None:
+    await refuse(resources)
+    rows = json_posts(40)
+    for row in rows[5::10]:
+        row |= {"score": 9, "content": "w " * size}
+    path = write_jsonl(tmp_path / "posts.jsonl", rows)
+    (packed := tmp_path / "posts.jsonl.gz").write_bytes(gzip.compress(path.read_bytes()))
+    run_id = await resources.client.enqueue(ImportPosts(url=str(packed), site=SITE))
+    assert counts(await performed(resources, run_id))["posts"]["rejected"] == 7
+    await lift(resources)
+    assert counts(await replayed(resources, run_id)) == {"posts": {"records_read": 7, "inserted": 7}}
+    assert (await posts_of(resources.database))["25"].word_count == size
 
 
 @pytest.mark.parametrize("is_there", [True, False])

@@ -1,13 +1,12 @@
-"""Asking for a run and showing what came of it: what the commands that load have in common."""
+"""Asking for a run on the command line: waiting for it or not, and saying what came of it."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from jobs.requests import WriterChoice
 from models.run import State
 from worker.cli.app import err, json_option, print_json, run_async
 from worker.cli.progress import follow, run_document
@@ -21,30 +20,20 @@ if TYPE_CHECKING:
     from jobs.requests import Request
     from worker.settings import Settings
 
-Command = TypeVar("Command", bound="Callable[..., None]")
-
-writer_option = click.option(
-    "--writer",
-    type=click.Choice(get_args(WriterChoice)),
-    default="auto",
-    show_default=True,
-    help="How rows are put into the tables.",
-)
-_wait = click.option("--wait", is_flag=True, help="Wait for the end; non-zero if the run failed.")
-_with_worker = click.option(
-    "--with-worker", is_flag=True, help="Run a worker inside this command until the run ends."
-)
+Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
 def asking_options(command: Command) -> Command:
-    """Add the options that say what the command does after it has asked."""
-    return _wait(_with_worker(json_option(command)))
+    """Add the options of a command that asks for a run: --wait, --with-worker, --json."""
+    waiting = click.option("--wait", is_flag=True, help="Wait for the end; non-zero if the run failed.")
+    working_ = click.option(
+        "--with-worker", is_flag=True, help="Run a worker inside this command until the run ends."
+    )
+    return waiting(working_(json_option(command)))
 
 
-def ask_and_show(
-    settings: Settings, request: Request, *, wait: bool, with_worker: bool, as_json: bool
-) -> None:
-    """Ask for a run, follow it if told to, and print its document; non-zero if it failed."""
+def answer(settings: Settings, request: Request, *, wait: bool, with_worker: bool, as_json: bool) -> None:
+    """Ask for a run and say what came of it, or how to see it; non-zero if it failed."""
     document = run_async(_ask(settings, request, wait=wait, with_worker=with_worker))
     if as_json:
         print_json(document)

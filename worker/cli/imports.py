@@ -9,10 +9,10 @@ import click
 from pydantic import ValidationError
 
 from jobs.loading import layouts_of, local_path
-from jobs.requests import FormatChoice, ImportDump, ImportPosts, ImportTags, ImportUsers
+from jobs.requests import FormatChoice, ImportDump, ImportPosts, ImportTags, ImportUsers, WriterChoice
 from jobs.writers.registry import choose_writer
 from worker.cli.app import start
-from worker.cli.asking import ask_and_show, asking_options, writer_option
+from worker.cli.asking import answer, asking_options
 from worker.retries import describe
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     show_default=True,
     help="How the files are written; known from name and content unless given.",
 )
-@writer_option
+@click.option(
+    "--writer",
+    type=click.Choice(get_args(WriterChoice)),
+    default="auto",
+    show_default=True,
+    help="How rows are put into the tables.",
+)
 @click.option("--split", is_flag=True, help="Cut the files into ranges, each loaded by a run of its own.")
 @click.option(
     "--max-rejects",
@@ -68,7 +74,7 @@ def import_(  # noqa: PLR0913 - the contract's options
     settings = start()
     choose_writer(writer, settings.dialect)
     request = request_for(paths, site, entity, format_, writer, split=split, max_rejects=max_rejects)
-    ask_and_show(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
+    answer(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
 
 
 def request_for(  # noqa: PLR0913 - the options

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from jobs.errors import InputError
-from jobs.requests import ReplayRejects
+from jobs.requests import ReplayRejects, WriterChoice
 from jobs.writers.registry import choose_writer
 from models.reject import rejects_by_rule, rejects_of
 from worker.cli.app import json_option, out, print_json, run_async, start
-from worker.cli.asking import ask_and_show, asking_options, writer_option
+from worker.cli.asking import answer, asking_options
 from worker.cli.reject_list import reject_document, show_rejects
 from worker.cli.runs import find_run
 from worker.resources import open_resources
@@ -62,7 +62,13 @@ async def _rejects(settings: Settings, prefix: str, rule: str | None, limit: int
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @rule_option
-@writer_option
+@click.option(
+    "--writer",
+    type=click.Choice(get_args(WriterChoice)),
+    default="auto",
+    show_default=True,
+    help="How rows are put into the tables.",
+)
 @asking_options
 def replay(
     *, run_id: str, rule: str | None, writer: Any, wait: bool, with_worker: bool, as_json: bool
@@ -76,7 +82,7 @@ def replay(
     choose_writer(writer, settings.dialect)
     found = run_async(_find(settings, run_id, rule))
     request = ReplayRejects(run=found, rule=rule, writer=writer)
-    ask_and_show(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
+    answer(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
 
 
 async def _find(settings: Settings, prefix: str, rule: str | None) -> UUID:
