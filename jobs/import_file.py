@@ -7,6 +7,7 @@ from jobs.loading import layouts_of, load, load_files
 from jobs.ranges import narrowed
 from jobs.reject_limit import RejectLimit
 from jobs.requests import ImportPosts, ImportTags, ImportUsers
+from jobs.snapshots import Snapshot
 from jobs.writers.registry import choose_writer
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ async def import_file(context: JobContext, request: ImportUsers | ImportPosts | 
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
     entity = ENTITY_OF[type(request)]
     [layout] = await asyncio.to_thread(layouts_of, (request.url,), request.format, entity)
-    limit = RejectLimit(request.max_rejects)
+    limit, snapshot = RejectLimit(request.max_rejects), Snapshot.of(request)
     if request.byte_range:
-        return await load_files(context, [narrowed(layout, request.byte_range)], request.site, writer, limit)
-    return await load(context, [layout], request.site, writer, limit)
+        piece = narrowed(layout, request.byte_range)
+        return await load_files(context, [piece], request.site, writer, limit, snapshot)
+    return await load(context, [layout], request.site, writer, limit, snapshot)

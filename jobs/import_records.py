@@ -10,6 +10,7 @@ from jobs.loading import link
 from jobs.requests import RefreshAuthorStats
 from jobs.rereading import item_of_value
 from jobs.storing import store
+from jobs.superseding import supersede
 from jobs.writers.registry import WRITES, choose_writer
 from models.database import to_its_end
 from models.run_file import note_file
@@ -34,6 +35,7 @@ async def import_records(context: JobContext, request: ImportRecords) -> dict[st
             step = partial(_load, context, request.site, number, entity, values, writer)
             await to_its_end(despite_conflicts(step))
     await link(context, request.site)
+    await supersede(context, request.site)
     context.then(RefreshAuthorStats())
     return {"writer": writer.name, "why": writer.why}
 

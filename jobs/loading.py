@@ -15,8 +15,11 @@ from jobs.files import noted
 from jobs.reading_ahead import ahead
 from jobs.reject_limit import RejectLimit
 from jobs.requests import RefreshAuthorStats
+from jobs.snapshots import noting
 from jobs.sources.opening import find_files, inspect, opened, read
 from jobs.storing import reject_of, store
+from jobs.superseding import supersede
+from jobs.sweeping import sweep
 from jobs.writers.registry import WRITES
 from models.author_stats import mark_stale
 from models.database import to_its_end
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from jobs.chunks import Chunk
     from jobs.context import Batch, JobContext
     from jobs.requests import FormatChoice
+    from jobs.snapshots import Snapshot
     from jobs.sources.opening import Layout
     from jobs.sources.record import BadRecord, Entity
     from jobs.writers.bisection import Write
@@ -77,10 +81,17 @@ async def load(
     site: str,
     writer: Writer,
     limit: RejectLimit = RejectLimit(),  # noqa: B008 - it is frozen
+    snapshot: Snapshot | None = None,
 ) -> dict[str, Any]:
-    """Load files one after the other, link what arrived late, refresh statistics; give the run's result."""
-    result = await load_files(context, layouts, site, writer, limit)
+    """Load files one after the other, link what arrived late, refresh statistics; give the run's result.
+
+    If they are a snapshot of the site, it is made equal to them.
+    """
+    result = await load_files(context, layouts, site, writer, limit, snapshot)
     await link(context, site)
+    if snapshot:
+        result |= await sweep(context, site, {layout.entity for layout in layouts}, snapshot)
+    await supersede(context, site)
     if context.whole_id is None:
         context.then(RefreshAuthorStats())
     return result
@@ -92,6 +103,7 @@ async def load_files(
     site: str,
     writer: Writer,
     limit: RejectLimit = RejectLimit(),  # noqa: B008 - it is frozen
+    snapshot: Snapshot | None = None,
 ) -> dict[str, Any]:
     """Load files, or ranges of files, from the checkpoint on; give the run's result: who wrote, and why.
 
@@ -103,7 +115,9 @@ async def load_files(
         TooManyRejectsError: more records are rejected than the limit allows.
 
     """
-    loading = Loading(context, layouts, site, writer, limit, [_identity(layout) for layout in layouts])
+    identities = [_identity(layout) for layout in layouts]
+    is_snapshot = snapshot is not None
+    loading = Loading(context, layouts, site, writer, limit, identities, is_snapshot=is_snapshot)
     for number in range(loading.resume()["file"], len(layouts)):
         await loading.load_file(number)
     return {"writer": writer.name, "why": writer.why}
@@ -136,6 +150,7 @@ class Loading:
     writer: Writer
     limit: RejectLimit
     files: list[list[Any]]
+    is_snapshot: bool = False
 
     def resume(self) -> dict[str, Any]:
         """Give the checkpoint to go on from."""
@@ -157,7 +172,8 @@ class Loading:
             size = self.context.batch_size or self.writer.records_per_batch
             async with ahead(partial(take, items, size)) as chunks:
                 writer = replace(self.writer, insert=chunks.during(self.writer.insert))
-                write = partial(WRITES[layout.entity], writer)
+                write: Write = partial(WRITES[layout.entity], writer)
+                write = noting(write, layout.entity) if self.is_snapshot else write
                 commit = partial(self._commit, file, write, stream.bytes_done)
                 async for chunk in chunks:
                     await to_its_end(despite_conflicts(partial(commit, chunk)))

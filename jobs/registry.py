@@ -27,7 +27,11 @@ from jobs.requests import (
     RefreshAuthorStats,
     ReplayRejects,
     Request,
+    RevertRun,
+    SweepSite,
 )
+from jobs.revert_run import revert_run
+from jobs.sweep_site import sweep_site
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,6 +62,8 @@ JOBS: tuple[Job, ...] = (
     Job(ImportRecords, import_records),
     Job(ReplayRejects, replay_rejects, timeout_seconds=24 * HOUR),
     Job(LinkPosts, link_posts, timeout_seconds=6 * HOUR),
+    Job(SweepSite, sweep_site, timeout_seconds=24 * HOUR),
+    Job(RevertRun, revert_run, timeout_seconds=24 * HOUR),
     Job(RefreshAuthorStats, refresh_author_stats),
     Job(RebuildAuthorStats, rebuild_author_stats, timeout_seconds=6 * HOUR),
     Job(ExportRows, export_rows, timeout_seconds=6 * HOUR, tries=3),

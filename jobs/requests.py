@@ -77,10 +77,16 @@ MOST_RECORDS = 1_000
 MOST_RECORDS_BYTES = 1024 * 1024
 FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv", "parquet"]
 WriterChoice = Literal["auto", "add_all", "copy"]
+Missing = Literal["keep", "mark", "delete"]
 ExportEntity = Literal["users", "posts", "tags", "authors"]
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 COMPRESSION_ENDINGS = (".gz", ".zst")
 QueueName = Literal["default", "bulk"]
+
+
+def dumps_of(site: str) -> str:
+    """Give the limit key of the dumps of a site."""
+    return f"import_dump {site}"
 
 
 class Request(BaseModel):
@@ -98,6 +104,11 @@ class Request(BaseModel):
         """Say together with which other runs this one is counted."""
         return self.job
 
+    @property
+    def limit_count(self) -> int | None:
+        """Say how many of them may be running."""
+        return self.at_once
+
     def document(self) -> dict[str, Any]:
         """Give what the ledger keeps: the fields that are not at their defaults.
 
@@ -107,7 +118,9 @@ class Request(BaseModel):
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
-class _Import(Request):
+class ImportRequest(Request):
+    """What all imports of files have in common."""
+
     queue: ClassVar[QueueName] = "bulk"
     site: SiteName
     """Where the records come from; with their own ids it makes the natural key."""
@@ -118,6 +131,12 @@ class _Import(Request):
 
     Parts of an import that was split count all its rejects together.
     """
+    snapshot: bool = False
+    """Make the site equal to the files, as far as they hold such entities: what they lack is `missing`."""
+    missing: Missing = "delete"
+    """What becomes of rows that the snapshot lacks: nothing, a mark, or they are deleted."""
+    force: bool = False
+    """Delete or mark them also where the snapshot lacks so much that it looks cut off."""
 
 
 class ByteRange(BaseModel):
@@ -131,11 +150,21 @@ class ByteRange(BaseModel):
     mtime_ns: int
 
 
-class _ImportFile(_Import):
+class _ImportFile(ImportRequest):
     url: Text
     """Path of a file that the worker can read."""
     byte_range: ByteRange | None = None
     """Load only this piece, and leave links between posts to `LinkPosts`; that is how a file is split."""
+
+    @property
+    def limit_key(self) -> str:
+        """Count a snapshot of one file with the dumps of its site."""
+        return dumps_of(self.site) if self.limit_count else super().limit_key
+
+    @property
+    def limit_count(self) -> int | None:
+        """Let one snapshot of a site be loaded at a time; a piece is counted with its whole."""
+        return 1 if self.snapshot and self.byte_range is None else None
 
 
 class ImportUsers(_ImportFile):
@@ -156,7 +185,7 @@ class ImportTags(_ImportFile):
     job: ClassVar[str] = "import_tags"
 
 
-class ImportDump(_Import):
+class ImportDump(ImportRequest):
     """Load several files, or the Users, Tags and Posts files of folders, in that order, as one run.
 
     Of a site, one dump is loaded at a time: the later one has the last word.
@@ -174,7 +203,7 @@ class ImportDump(_Import):
     @property
     def limit_key(self) -> str:
         """Count the dumps of one site."""
-        return f"{self.job} {self.site}"
+        return dumps_of(self.site)
 
 
 class ImportRecords(Request):
@@ -225,6 +254,26 @@ class LinkPosts(Request):
     job: ClassVar[str] = "link_posts"
     queue: ClassVar[QueueName] = "bulk"
     site: SiteName
+
+
+class SweepSite(Request):
+    """Delete or mark what a snapshot lacks; the last part of one that was split, and of no use by itself."""
+
+    job: ClassVar[str] = "sweep_site"
+    queue: ClassVar[QueueName] = "bulk"
+    site: SiteName
+    entities: Annotated[tuple[Literal["users", "tags", "posts"], ...], Field(min_length=1)]
+    missing: Missing = "delete"
+    force: bool = False
+
+
+class RevertRun(Request):
+    """Undo what the latest import of a site inserted, updated and deleted."""
+
+    job: ClassVar[str] = "revert_run"
+    queue: ClassVar[QueueName] = "bulk"
+    at_once: ClassVar[int | None] = 1
+    run: UUID
 
 
 class RefreshAuthorStats(Request):

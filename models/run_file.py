@@ -24,7 +24,8 @@ class RunFile(Base):
 
     `root_id` is the run that was asked for: the same, or the one that was split into parts. `layout` is what
     a reader needs besides `format` to make records of its bytes again. `size` and `mtime_ns` tell whether
-    what is at `path` is still the same.
+    what is at `path` is still the same. `superseded_by` is the run that wrote to the site after it,
+    `reverted_by` the one that undid what was loaded.
     """
 
     __tablename__ = "run_files"
@@ -41,6 +42,8 @@ class RunFile(Base):
     layout: Mapped[dict[str, Any]]
     size: Mapped[int]
     mtime_ns: Mapped[int]
+    superseded_by: Mapped[UUID | None] = mapped_column(UuidKey)
+    reverted_by: Mapped[UUID | None] = mapped_column(UuidKey)
     created_at: Mapped[datetime]
 
 

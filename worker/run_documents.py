@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from jobs.requests import ImportRecords
+from jobs.requests import ImportRecords, SweepSite
 from models.family import family, parts_of
 from models.receipt import COUNTS
 from models.reject import rejects_by_rule
@@ -51,7 +51,7 @@ def document_of(run: Run, parts: Sequence[Run] = ()) -> dict[str, Any]:
         "attempt": run.attempt,
         "failures": run.failures,
         "error": error,
-        "result": run.result,
+        "result": _result_of(run, parts),
         "request": shown_request(run),
         "progress": {
             "bytes_done": sum(part.bytes_done for part in (run, *parts)),
@@ -82,6 +82,12 @@ def shown_request(run: Run) -> dict[str, Any]:
 def _entity_of(receipts: Sequence[Receipt]) -> dict[str, Any]:
     unknown = sum((Counter(receipt.unknown_fields) for receipt in receipts), Counter[str]())
     return {**counts_of(receipts), "unknown_fields": dict(unknown)}
+
+
+def _result_of(run: Run, parts: Sequence[Run]) -> dict[str, Any] | None:
+    """Give what the job answered; of a snapshot that was split, what its sweep did."""
+    sweeps = [part.result for part in parts if part.job == SweepSite.job]
+    return sweeps[-1] if sweeps else run.result
 
 
 def _state_of(run: Run, parts: Sequence[Run]) -> tuple[str, str | None]:

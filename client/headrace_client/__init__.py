@@ -29,6 +29,7 @@ from jobs.requests import (
     RefreshAuthorStats,
     ReplayRejects,
     Request,
+    RevertRun,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ __all__ = [
     "RejectInfo",
     "ReplayRejects",
     "Request",
+    "RevertRun",
     "RunInfo",
     "ScheduleInfo",
     "Unique",

@@ -9,7 +9,15 @@ import click
 from pydantic import ValidationError
 
 from jobs.loading import layouts_of, local_path
-from jobs.requests import FormatChoice, ImportDump, ImportPosts, ImportTags, ImportUsers, WriterChoice
+from jobs.requests import (
+    FormatChoice,
+    ImportDump,
+    ImportPosts,
+    ImportTags,
+    ImportUsers,
+    Missing,
+    WriterChoice,
+)
 from jobs.writers.registry import choose_writer
 from worker.cli.app import start
 from worker.cli.asking import answer, asking_options
@@ -52,6 +60,15 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     metavar="N|P%",
     help="Fail before more records than this are rejected, or more than this share of those read.",
 )
+@click.option("--snapshot", is_flag=True, help="Make the site equal to the files: they are all of it.")
+@click.option(
+    "--missing",
+    type=click.Choice(get_args(Missing)),
+    help="With --snapshot: what becomes of rows that the files lack.  [default: delete]",
+)
+@click.option(
+    "--force", is_flag=True, help="With --snapshot: also where they lack a large share of the site."
+)
 @asking_options
 def import_(  # noqa: PLR0913 - the contract's options
     *,
@@ -62,6 +79,9 @@ def import_(  # noqa: PLR0913 - the contract's options
     writer: Any,
     split: bool,
     max_rejects: str | None,
+    snapshot: bool,
+    missing: Any,
+    force: bool,
     wait: bool,
     with_worker: bool,
     as_json: bool,
@@ -73,11 +93,24 @@ def import_(  # noqa: PLR0913 - the contract's options
     """
     settings = start()
     choose_writer(writer, settings.dialect)
-    request = request_for(paths, site, entity, format_, writer, split=split, max_rejects=max_rejects)
+    how = snapshot_fields(missing, snapshot=snapshot, force=force) | {"max_rejects": max_rejects}
+    request = request_for(paths, site, entity, format_, writer, split=split, **how)
     answer(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
 
 
-def request_for(  # noqa: PLR0913 - the options
+def snapshot_fields(missing: Any, *, snapshot: bool, force: bool) -> dict[str, Any]:
+    """Give the fields of a request that a snapshot has more.
+
+    Raises:
+        click.UsageError: it is none, and so there is nothing that they could mean.
+
+    """
+    if not snapshot and (missing or force):
+        raise click.UsageError("--missing and --force are for --snapshot")
+    return {"snapshot": True, "missing": missing or "delete", "force": force} if snapshot else {}
+
+
+def request_for(
     paths: tuple[str, ...],
     site: str,
     entity: Any,
@@ -85,9 +118,11 @@ def request_for(  # noqa: PLR0913 - the options
     writer: Any,
     *,
     split: bool = False,
-    max_rejects: str | None = None,
+    **how: Any,
 ) -> Request:
     """Make the request for one file, or for several and folders; look into the files before asking.
+
+    `how` are fields that every import has.
 
     Raises:
         InputError: a file is missing or not what it is said to be.
@@ -101,7 +136,7 @@ def request_for(  # noqa: PLR0913 - the options
     if split and entity != "auto":
         raise click.UsageError("--split takes files whose name or content says what they hold")
     layouts = layouts_of(absolute, format_, None if entity == "auto" else entity)
-    how = {"site": site, "format": format_, "writer": writer, "max_rejects": max_rejects}
+    how |= {"site": site, "format": format_, "writer": writer}
     try:
         if several or split:
             return ImportDump(urls=absolute, split=split, **how)
