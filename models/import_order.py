@@ -46,12 +46,10 @@ async def later_import(session: AsyncSession, root_id: UUID, site: str) -> UUID 
     What was reverted since does not count. Of runs that were pruned nobody knows what they did: they count.
     """
     began = select(func.min(RunFile.id)).where(RunFile.root_id == root_id).scalar_subquery()
-    later = select(RunFile.root_id).where(
-        RunFile.site == site, RunFile.id > began, RunFile.root_id != root_id, RunFile.reverted_by.is_(None)
-    )
-    for other in (
-        await session.scalars(later.group_by(RunFile.root_id).order_by(func.min(RunFile.id)))
-    ).all():
+    first = func.min(RunFile.id)
+    others = select(RunFile.root_id).where(RunFile.site == site, RunFile.reverted_by.is_(None))
+    later = others.group_by(RunFile.root_id).having(first > began).order_by(first)
+    for other in (await session.scalars(later)).all():
         is_known = await session.get(Run, other) is not None
         if not is_known or await is_open(session, other) or await has_written(session, other):
             return other

@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import func, select
 
+from jobs.errors import InputError
+from jobs.loading import layouts_of, load, load_files
 from jobs.requests import ImportDump, ImportPosts, ImportUsers, SweepSite
+from jobs.snapshots import Snapshot
 from models import Post, Run, SeenRow, State, Tag, User
 from models.stats_upkeep import drifted
 from tests.chaos.truth import Rows, differences, truth
 from tests.chaos.undisturbed import SITE, undisturbed_import
 from tests.conftest import BACKENDS, every_database
 from tests.contents import contents
-from tests.factories import json_posts, json_users, posts_of, run_of, write_jsonl
+from tests.factories import json_posts, json_users, posts_of, run_of, running, write_jsonl, writer_for
 from tests.stumbling import stumble_through
 from tests.two_dumps import cut, write_two_dumps
+from worker.execution import Executor
 from worker.main import run_worker
+from worker.outcomes import Succeeded
 from worker.run_documents import document_in
 
 if TYPE_CHECKING:
@@ -263,6 +268,24 @@ async def test_one_dump_of_a_site_is_loaded_at_a_time_until_its_last_part(
         assert run.started_at is not None
         assert run.started_at >= max(ends)
         ends.append(run.finished_at or run.created_at)
+
+
+@every_database
+async def test_what_another_import_brought_meanwhile_is_not_swept_away(
+    resources: Resources, tmp_path: Path
+) -> None:
+    posts = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
+    await done(resources, ImportPosts(url=str(posts), site=SITE))
+    context = await running(resources)
+    layouts = layouts_of([str(cut(posts, tmp_path / "part.posts.jsonl", 0.9))], "auto")
+    how = (context, layouts, SITE, writer_for(resources.database), Snapshot("delete", force=True))
+    await load_files(*how)
+    more = write_jsonl(tmp_path / "more.posts.jsonl", json_posts(30)[25:])
+    newer = await resources.client.enqueue(ImportPosts(url=str(more), site=SITE))
+    assert isinstance(await Executor(resources).execute(newer), Succeeded)
+    with pytest.raises(InputError, match=f"run {newer} has written to {SITE} since"):
+        await load(*how)
+    assert await count(resources, Post) == 25
 
 
 async def test_a_sweep_that_is_asked_for_by_itself_is_refused(resources: Resources, tmp_path: Path) -> None:
