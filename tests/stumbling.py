@@ -43,14 +43,16 @@ class StumblingContext(JobContext):
 
 
 async def stumble_through(resources: Resources, request: Request) -> int:
-    """Carry out a job in attempts that fall after two to five batches, and what follows in peace.
+    """Carry out a job in attempts that each fall at the first batch after one that made progress.
 
-    Count the attempts.
+    Whatever follows is done in peace. Count the attempts.
     """
     run_id = await resources.client.enqueue(request)
+    batches, reached = 1, None
     for attempt in range(MOST_ATTEMPTS):
         context = await _taken(resources, run_id)
-        context.left = 2 + attempt % 4
+        batches = batches + 1 if context.checkpoint == reached else 1
+        context.left, reached = batches, context.checkpoint
         try:
             result = await BY_NAME[request.job].function(context, request)
         except StumbledError:

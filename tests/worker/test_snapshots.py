@@ -130,8 +130,9 @@ async def test_a_snapshot_that_is_cut_off_after_every_few_batches_leaves_the_sam
     resources: Resources, dumps: tuple[Path, Path], fresh: dict[str, Rows]
 ) -> None:
     await done(resources, dump(dumps[0]))
-    assert await stumble_through(resources, dump(dumps[1], snapshot=True)) > 10
-    await check_equal(resources, fresh)
+    for _ in range(2):  # the second time nothing vanishes
+        assert await stumble_through(resources, dump(dumps[1], snapshot=True)) > 5
+        await check_equal(resources, fresh)
 
 
 @every_database
