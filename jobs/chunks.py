@@ -26,6 +26,8 @@ class Chunk:
     end: int
     """Where reading goes on."""
     digest: int
+    is_last: bool = False
+    """Whether nothing follows; it may not be known yet of a chunk that is full."""
 
     def __len__(self) -> int:
         """Count the items."""
@@ -46,4 +48,6 @@ def take(items: Iterator[Item], how_many: int) -> Chunk:
         size_bytes += max(end - item.offset, len(item.raw))  # a row of Parquet has no length in bytes
         if size_bytes >= BATCH_BYTES:
             break
+    else:
+        return Chunk(records, refused, end, total(records), is_last=len(records) + len(refused) < how_many)
     return Chunk(records, refused, end, total(records))

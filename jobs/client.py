@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 def row_of(request: Request, queue: QueueName | None = None) -> dict[str, Any]:
     """Make the row of a request for the ledger."""
-    limited = request.at_once is not None
+    limited = request.limit_count is not None
     return {
         "job": request.job,
         "request": request.document(),
         "queue": queue or request.queue,
         "limit_key": request.limit_key if limited else None,
-        "limit_count": request.at_once,
+        "limit_count": request.limit_count,
         "traceparent": traceparent(),
     }
 

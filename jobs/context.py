@@ -55,6 +55,8 @@ class JobContext:
     database: Database
     batch_size: int | None = None
     """Records in one transaction; None leaves it to the writer."""
+    vanish_percent: float = 25.0
+    """How much of a site a snapshot may lack before it is taken for one that is cut off."""
     lease_seconds: float = 15.0
     """How long a committed batch, as a sign of life, lets the attempt keep its run."""
     checkpoint: dict[str, Any] | None = None

@@ -19,6 +19,10 @@ class SourceChangedError(InputError):
     """The file changed while it was being imported; import it again."""
 
 
+class TooManyRejectsError(InputError):
+    """More records were rejected than the import allows."""
+
+
 class RetryLaterError(JobError):
     """What the job needs is not there yet; it costs a try, and the job says when the next makes sense."""
 

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from jobs.sources.record import Entity, Format
 
 
+LISTED = "records"
+"""The format of what a request carries."""
+
+
+def is_as_it_was(file: RunFile) -> bool:
+    """Tell whether what is at the path is still what was read."""
+    try:
+        status = Path(file.path).stat()
+    except (OSError, ValueError):
+        return False
+    return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
+
+
 def noted(layout: Layout, *, site: str, run_id: UUID, root_id: UUID, number: int) -> RunFile:
     """Describe a file that a run begins to read.
 
@@ -46,14 +59,31 @@ def noted(layout: Layout, *, site: str, run_id: UUID, root_id: UUID, number: int
     )
 
 
+def listed(*, site: str, entity: Entity, run_id: UUID, root_id: UUID, number: int) -> RunFile:
+    """Describe a list of records that a request carries: a file without a path."""
+    layout: dict[str, Any] = {"start": 0, "stop": None, "columns": [], "compression": None}
+    return RunFile(
+        run_id=run_id,
+        root_id=root_id,
+        number=number,
+        site=site,
+        entity=entity,
+        format=LISTED,
+        path="",
+        layout=layout,
+        size=0,
+        mtime_ns=0,
+    )
+
+
 def layout_of(file: RunFile) -> Layout:
-    """Give the layout that a file had when it was read."""
+    """Give the layout that a file had when it was read; a list of records reads as JSON Lines."""
     details: dict[str, Any] = file.layout
     entity, columns = cast("Entity", file.entity), tuple(details["columns"])
     mapping = FieldMapping.model_validate(details["mapping"]) if "mapping" in details else None
     return Layout(
         path=Path(file.path),
-        format=cast("Format", file.format),
+        format=cast("Format", "jsonl" if file.format == LISTED else file.format),
         entity=entity,
         start=details["start"],
         size=file.size,

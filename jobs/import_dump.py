@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.loading import layouts_of, load
 from jobs.ranges import ranges_of
-from jobs.requests import ImportPosts, ImportTags, ImportUsers, LinkPosts, RefreshAuthorStats
+from jobs.reject_limit import RejectLimit
+from jobs.requests import ImportPosts, ImportTags, ImportUsers, LinkPosts, RefreshAuthorStats, SweepSite
+from jobs.snapshots import Snapshot
 from jobs.writers.registry import choose_writer
 
 if TYPE_CHECKING:
@@ -26,21 +28,29 @@ async def import_dump(context: JobContext, request: ImportDump) -> dict[str, Any
         stages = await asyncio.to_thread(_stages, request, layouts)
         context.split(*stages, then=RefreshAuthorStats())
         return None
-    return await load(context, layouts, request.site, writer)
+    limit, snapshot = RejectLimit(request.max_rejects), Snapshot.of(request)
+    return await load(context, layouts, request.site, writer, limit, snapshot)
 
 
 def _stages(request: ImportDump, layouts: Sequence[Layout]) -> list[list[Request]]:
-    """Cut the files. Posts come after users, so that they are inserted with authors; then come links."""
+    """Cut the files. Posts come after users, so that they are inserted with authors; then come links.
+
+    Of a snapshot, what it lacks comes last.
+    """
     parts: list[Request] = [
         _part(request, layout, piece) for layout in layouts for piece in ranges_of(layout)
     ]
     posts = [part for part in parts if isinstance(part, ImportPosts)]
     others = [part for part in parts if not isinstance(part, ImportPosts)]
     stages: list[list[Request]] = [others, [*posts], [LinkPosts(site=request.site)]]
+    if request.snapshot:
+        entities = tuple(sorted({layout.entity for layout in layouts}))
+        how = request.model_dump(include={"site", "missing", "force"})
+        stages.append([SweepSite(entities=entities, **how)])
     return [stage for stage in stages if stage]
 
 
 def _part(request: ImportDump, layout: Layout, piece: ByteRange) -> Request:
     ask = PART_OF[layout.entity]
-    how = request.model_dump(include={"site", "format", "writer"})
+    how = request.model_dump(include={"site", "format", "writer", "max_rejects", "snapshot"})
     return ask(url=str(layout.path), byte_range=piece, mapping=request.mapping, **how)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.loading import layouts_of, load, load_files
 from jobs.ranges import narrowed
+from jobs.reject_limit import RejectLimit
+from jobs.snapshots import Snapshot
 from jobs.writers.registry import choose_writer
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ async def import_file(context: JobContext, request: ImportUsers | ImportPosts | 
     [layout] = await asyncio.to_thread(
         layouts_of, (request.url,), request.format, request.entity, request.mapping
     )
+    limit, snapshot = RejectLimit(request.max_rejects), Snapshot.of(request)
     if request.byte_range:
-        return await load_files(context, [narrowed(layout, request.byte_range)], request.site, writer)
-    return await load(context, [layout], request.site, writer)
+        piece = narrowed(layout, request.byte_range)
+        return await load_files(context, [piece], request.site, writer, limit, snapshot)
+    return await load(context, [layout], request.site, writer, limit, snapshot)

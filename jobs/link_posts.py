@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from jobs.loading import link
 from jobs.requests import RefreshAuthorStats
+from jobs.superseding import supersede
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
@@ -13,5 +14,6 @@ if TYPE_CHECKING:
 async def link_posts(context: JobContext, request: LinkPosts) -> None:
     """Link the posts of a site to the authors and parents that arrived after them."""
     await link(context, request.site)
+    await supersede(context, request.site)
     if context.whole_id is None:
         context.then(RefreshAuthorStats())

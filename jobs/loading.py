@@ -10,12 +10,16 @@ from urllib.parse import unquote, urlsplit
 
 from jobs.chunks import take
 from jobs.conflicts import despite_conflicts
-from jobs.errors import InputError, SourceChangedError
+from jobs.errors import InputError, SourceChangedError, TooManyRejectsError
 from jobs.files import noted
 from jobs.reading_ahead import ahead
+from jobs.reject_limit import RejectLimit
 from jobs.requests import RefreshAuthorStats
+from jobs.snapshots import noting
 from jobs.sources.opening import find_files, inspect, opened, read
-from jobs.storing import store
+from jobs.storing import reject_of, store
+from jobs.superseding import supersede
+from jobs.sweeping import sweep
 from jobs.writers.registry import WRITES
 from models.author_stats import mark_stale
 from models.database import to_its_end
@@ -29,8 +33,9 @@ if TYPE_CHECKING:
     from jobs.context import Batch, JobContext
     from jobs.mapping import FieldMapping
     from jobs.requests import FormatChoice
+    from jobs.snapshots import Snapshot
     from jobs.sources.opening import Layout
-    from jobs.sources.record import Entity
+    from jobs.sources.record import BadRecord, Entity
     from jobs.writers.bisection import Write
     from jobs.writers.writer import Writer
     from models.run_file import RunFile
@@ -77,17 +82,35 @@ def layouts_of(
     return sorted(found, key=lambda layout: order.index(layout.entity))
 
 
-async def load(context: JobContext, layouts: Sequence[Layout], site: str, writer: Writer) -> dict[str, Any]:
-    """Load files one after the other, link what arrived late, refresh statistics; give the run's result."""
-    result = await load_files(context, layouts, site, writer)
+async def load(
+    context: JobContext,
+    layouts: Sequence[Layout],
+    site: str,
+    writer: Writer,
+    limit: RejectLimit = RejectLimit(),  # noqa: B008 - it is frozen
+    snapshot: Snapshot | None = None,
+) -> dict[str, Any]:
+    """Load files one after the other, link what arrived late, refresh statistics; give the run's result.
+
+    If they are a snapshot of the site, it is made equal to them.
+    """
+    result = await load_files(context, layouts, site, writer, limit, snapshot)
     await link(context, site)
+    if snapshot:
+        result |= await sweep(context, site, {layout.entity for layout in layouts}, snapshot)
+    await supersede(context, site)
     if context.whole_id is None:
         context.then(RefreshAuthorStats())
     return result
 
 
 async def load_files(
-    context: JobContext, layouts: Sequence[Layout], site: str, writer: Writer
+    context: JobContext,
+    layouts: Sequence[Layout],
+    site: str,
+    writer: Writer,
+    limit: RejectLimit = RejectLimit(),  # noqa: B008 - it is frozen
+    snapshot: Snapshot | None = None,
 ) -> dict[str, Any]:
     """Load files, or ranges of files, from the checkpoint on; give the run's result: who wrote, and why.
 
@@ -96,9 +119,12 @@ async def load_files(
 
     Raises:
         SourceChangedError: a file is not the one the checkpoint was made for.
+        TooManyRejectsError: more records are rejected than the limit allows.
 
     """
-    loading = Loading(context, layouts, site, writer, [_identity(layout) for layout in layouts])
+    identities = [_identity(layout) for layout in layouts]
+    is_snapshot = snapshot is not None
+    loading = Loading(context, layouts, site, writer, limit, identities, is_snapshot=is_snapshot)
     for number in range(loading.resume()["file"], len(layouts)):
         await loading.load_file(number)
     return {"writer": writer.name, "why": writer.why}
@@ -123,19 +149,23 @@ async def _link_some(context: JobContext, site: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """One import: its files as they were when it began, the site they belong to, and the writer."""
+    """One import: its files as they were when it began, their site, the writer, the limit of rejects."""
 
     context: JobContext
     layouts: Sequence[Layout]
     site: str
     writer: Writer
+    limit: RejectLimit
     files: list[list[Any]]
+    is_snapshot: bool = False
 
     def resume(self) -> dict[str, Any]:
         """Give the checkpoint to go on from."""
         checkpoint = self.context.checkpoint or {"files": self.files, "file": 0, "offset": 0}
         if checkpoint["files"] != self.files:
             raise SourceChangedError
+        if "refused" in checkpoint:
+            raise TooManyRejectsError(checkpoint["refused"])
         return checkpoint
 
     async def load_file(self, number: int) -> None:
@@ -149,11 +179,13 @@ class Loading:
             size = self.context.batch_size or self.writer.records_per_batch
             async with ahead(partial(take, items, size)) as chunks:
                 writer = replace(self.writer, insert=chunks.during(self.writer.insert))
-                write = partial(WRITES[layout.entity], writer)
+                write: Write = partial(WRITES[layout.entity], writer)
+                write = noting(write, layout.entity) if self.is_snapshot else write
                 commit = partial(self._commit, file, write, stream.bytes_done)
                 async for chunk in chunks:
                     await to_its_end(despite_conflicts(partial(commit, chunk)))
         async with self.context.batch() as batch:
+            await self.limit.check(self.context, batch, at_end=True)
             self._mark_progress(batch, number + 1, 0, 0)
 
     async def _note_file(self, number: int) -> RunFile:
@@ -166,11 +198,25 @@ class Loading:
     async def _commit(
         self, file: RunFile, write: Write, bytes_done: Callable[[int], int], chunk: Chunk
     ) -> None:
+        refused: list[BadRecord] = []
+        try:
+            async with self.context.batch() as batch:
+                self._check_unchanged(file.number)
+                refused = await store(batch, file, chunk, write)
+                await self.limit.check(self.context, batch, at_end=chunk.is_last)
+                before = _length_before(self.layouts[file.number])
+                self._mark_progress(batch, file.number, chunk.end, bytes_done(chunk.end) - before)
+        except TooManyRejectsError as error:
+            await self._keep(file, refused, str(error))
+            raise
+
+    async def _keep(self, file: RunFile, refused: Sequence[BadRecord], error: str) -> None:
+        """Keep the rejects of a batch that was not committed because of them, and go on no more."""
+        checkpoint = self.resume()
         async with self.context.batch() as batch:
-            self._check_unchanged(file.number)
-            await store(batch, file, chunk, write)
-            before = _length_before(self.layouts[file.number])
-            self._mark_progress(batch, file.number, chunk.end, bytes_done(chunk.end) - before)
+            batch.session.add_all(reject_of(file, bad) for bad in refused)
+            batch.count(file.entity, records_read=len(refused), rejected=len(refused))
+            batch.checkpoint = checkpoint | {"refused": error}
 
     def _check_unchanged(self, number: int) -> None:
         if _identity(self.layouts[number]) != self.files[number]:

@@ -8,22 +8,30 @@ from typing import TYPE_CHECKING, Any
 from jobs.export_rows import export_rows
 from jobs.import_dump import import_dump
 from jobs.import_file import import_file
+from jobs.import_records import import_records
 from jobs.link_posts import link_posts
 from jobs.prune_history import prune_history
 from jobs.rebuild_author_stats import rebuild_author_stats
 from jobs.refresh_author_stats import refresh_author_stats
+from jobs.replay_rejects import replay_rejects
 from jobs.requests import (
     ExportRows,
     ImportDump,
     ImportPosts,
+    ImportRecords,
     ImportTags,
     ImportUsers,
     LinkPosts,
     PruneHistory,
     RebuildAuthorStats,
     RefreshAuthorStats,
+    ReplayRejects,
     Request,
+    RevertRun,
+    SweepSite,
 )
+from jobs.revert_run import revert_run
+from jobs.sweep_site import sweep_site
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,7 +59,11 @@ JOBS: tuple[Job, ...] = (
     Job(ImportPosts, import_file, timeout_seconds=24 * HOUR),
     Job(ImportTags, import_file, timeout_seconds=24 * HOUR),
     Job(ImportDump, import_dump, timeout_seconds=24 * HOUR),
+    Job(ImportRecords, import_records),
+    Job(ReplayRejects, replay_rejects, timeout_seconds=24 * HOUR),
     Job(LinkPosts, link_posts, timeout_seconds=6 * HOUR),
+    Job(SweepSite, sweep_site, timeout_seconds=24 * HOUR),
+    Job(RevertRun, revert_run, timeout_seconds=24 * HOUR),
     Job(RefreshAuthorStats, refresh_author_stats),
     Job(RebuildAuthorStats, rebuild_author_stats, timeout_seconds=6 * HOUR),
     Job(ExportRows, export_rows, timeout_seconds=6 * HOUR, tries=3),

@@ -2,23 +2,81 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Annotated, Any, ClassVar, Literal, Self
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from jobs.columns import Entity
 from jobs.keepable import Text, keepable
 from jobs.mapping import FieldMapping
 
+
+def as_json(records: Any) -> Any:
+    """Give records as JSON would bring them.
+
+    Raises:
+        ValueError: JSON cannot say what they hold.
+
+    """
+    try:
+        plain = to_jsonable_python(records)
+        json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
+    except (PydanticSerializationError, RecursionError) as error:
+        raise ValueError(f"holds what is no JSON: {' '.join(str(error).split())}") from error
+    return plain
+
+
 SiteName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(keepable)
 ]
+NUMBER_OR_SHARE = r"^([0-9]{1,12}|(100|[0-9]{1,2}([.][0-9]{1,6})?)%)$"
+
+
+def number_or_share(text: str) -> str:
+    """Give a number or a percentage as it is.
+
+    Raises:
+        ValueError: it is neither.
+
+    """
+    if not re.match(NUMBER_OR_SHARE, text):
+        raise ValueError("must be a whole number or a percentage up to 100%, like 100 or 2.5%")
+    return text
+
+
+MaxRejects = Annotated[
+    str,
+    AfterValidator(number_or_share),
+    WithJsonSchema({"type": "string", "pattern": NUMBER_OR_SHARE, "examples": ["100", "2.5%"]}),
+]
+Records = Annotated[tuple[dict[str, Any], ...], BeforeValidator(as_json)]
+MOST_RECORDS = 1_000
+MOST_RECORDS_BYTES = 1024 * 1024
 FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv", "parquet"]
 WriterChoice = Literal["auto", "add_all", "copy"]
+Missing = Literal["keep", "mark", "delete"]
 ExportEntity = Literal["users", "posts", "tags", "authors"]
 ExportFormat = Literal["jsonl", "csv", "parquet"]
 COMPRESSION_ENDINGS = (".gz", ".zst")
 QueueName = Literal["default", "bulk"]
+
+
+def dumps_of(site: str) -> str:
+    """Give the limit key of the dumps of a site."""
+    return f"import_dump {site}"
 
 
 class Request(BaseModel):
@@ -36,6 +94,11 @@ class Request(BaseModel):
         """Say together with which other runs this one is counted."""
         return self.job
 
+    @property
+    def limit_count(self) -> int | None:
+        """Say how many of them may be running."""
+        return self.at_once
+
     def document(self) -> dict[str, Any]:
         """Give what the ledger keeps: the fields that are not at their defaults.
 
@@ -45,7 +108,9 @@ class Request(BaseModel):
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
-class _Import(Request):
+class ImportRequest(Request):
+    """What all imports of files have in common."""
+
     queue: ClassVar[QueueName] = "bulk"
     site: SiteName
     """Where the records come from; with their own ids it makes the natural key."""
@@ -53,6 +118,17 @@ class _Import(Request):
     writer: WriterChoice = "auto"
     mapping: FieldMapping | None = None
     """Where our fields are in records of another shape; None if they have our names."""
+    max_rejects: MaxRejects | None = None
+    """Fail, before it is committed, at a batch with which more records than this would have been rejected.
+
+    Parts of an import that was split count all its rejects together.
+    """
+    snapshot: bool = False
+    """Make the site equal to the files, as far as they hold such entities: what they lack is `missing`."""
+    missing: Missing = "delete"
+    """What becomes of rows that the snapshot lacks: nothing, a mark, or they are deleted."""
+    force: bool = False
+    """Delete or mark them also where the snapshot lacks so much that it looks cut off."""
 
 
 class ByteRange(BaseModel):
@@ -66,7 +142,7 @@ class ByteRange(BaseModel):
     mtime_ns: int
 
 
-class _ImportFile(_Import):
+class _ImportFile(ImportRequest):
     url: Text
     """Path of a file that the worker can read."""
     byte_range: ByteRange | None = None
@@ -78,6 +154,16 @@ class _ImportFile(_Import):
         if self.mapping and (problem := self.mapping.problem(self.entity)):
             raise ValueError(f"mapping: {problem}")
         return self
+
+    @property
+    def limit_key(self) -> str:
+        """Count a snapshot of one file with the dumps of its site."""
+        return dumps_of(self.site) if self.limit_count else super().limit_key
+
+    @property
+    def limit_count(self) -> int | None:
+        """Let one snapshot of a site be loaded at a time; a piece is counted with its whole."""
+        return 1 if self.snapshot and self.byte_range is None else None
 
 
 class ImportUsers(_ImportFile):
@@ -101,7 +187,7 @@ class ImportTags(_ImportFile):
     entity: ClassVar[Entity] = "tags"
 
 
-class ImportDump(_Import):
+class ImportDump(ImportRequest):
     """Load several files, or the Users, Tags and Posts files of folders, in that order, as one run.
 
     Of a site, one dump is loaded at a time: the later one has the last word.
@@ -119,7 +205,49 @@ class ImportDump(_Import):
     @property
     def limit_key(self) -> str:
         """Count the dumps of one site."""
-        return f"{self.job} {self.site}"
+        return dumps_of(self.site)
+
+
+class ImportRecords(Request):
+    """Load the users, tags and posts that the request itself carries, in that order.
+
+    Their fields are those of JSON Lines. Together they are at most 1,000 records and 1 MiB of JSON.
+    """
+
+    job: ClassVar[str] = "import_records"
+    site: SiteName
+    users: Records = ()
+    posts: Records = ()
+    tags: Records = ()
+    writer: WriterChoice = "auto"
+
+    @model_validator(mode="after")
+    def _small(self) -> Self:
+        lists = {"users": self.users, "posts": self.posts, "tags": self.tags}
+        how_many = sum(map(len, lists.values()))
+        if not 0 < how_many <= MOST_RECORDS:
+            raise ValueError(f"holds {how_many:,} records; 1 to {MOST_RECORDS:,} are allowed, more in a file")
+        size = len(json.dumps(lists, ensure_ascii=False, separators=(",", ":")).encode())
+        if size > MOST_RECORDS_BYTES:
+            raise ValueError(f"holds {size:,} bytes; {MOST_RECORDS_BYTES:,} are allowed, more in a file")
+        return self
+
+
+class ReplayRejects(Request):
+    """Load the rejects of a run once more that are still open: all of them, or those that broke one rule."""
+
+    job: ClassVar[str] = "replay_rejects"
+    queue: ClassVar[QueueName] = "bulk"
+    at_once: ClassVar[int | None] = 1
+    run: UUID
+    """The run whose rejects they are; of one that was split, those of its parts too."""
+    rule: Annotated[Text, StringConstraints(min_length=1, max_length=32)] | None = None
+    writer: WriterChoice = "auto"
+
+    @property
+    def limit_key(self) -> str:
+        """Count the replays of one run."""
+        return f"{self.job} {self.run}"
 
 
 class LinkPosts(Request):
@@ -128,6 +256,26 @@ class LinkPosts(Request):
     job: ClassVar[str] = "link_posts"
     queue: ClassVar[QueueName] = "bulk"
     site: SiteName
+
+
+class SweepSite(Request):
+    """Delete or mark what a snapshot lacks; the last part of one that was split, and of no use by itself."""
+
+    job: ClassVar[str] = "sweep_site"
+    queue: ClassVar[QueueName] = "bulk"
+    site: SiteName
+    entities: Annotated[tuple[Literal["users", "tags", "posts"], ...], Field(min_length=1)]
+    missing: Missing = "delete"
+    force: bool = False
+
+
+class RevertRun(Request):
+    """Undo what the latest import of a site inserted, updated and deleted."""
+
+    job: ClassVar[str] = "revert_run"
+    queue: ClassVar[QueueName] = "bulk"
+    at_once: ClassVar[int | None] = 1
+    run: UUID
 
 
 class RefreshAuthorStats(Request):

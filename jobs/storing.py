@@ -22,8 +22,24 @@ if TYPE_CHECKING:
     from models.run_file import RunFile
 
 
-async def store(batch: Batch, file: RunFile, chunk: Chunk, write: Write) -> None:
+async def store(batch: Batch, file: RunFile, chunk: Chunk, write: Write) -> list[BadRecord]:
     """Write the records of a chunk, keep what cannot be loaded as rejects, and count both.
+
+    Return what cannot be loaded.
+
+    Raises:
+        BatchConflictError: another transaction was first; the batch is to be tried again.
+
+    """
+    refused = await put(batch, file, chunk, write)
+    batch.session.add_all(reject_of(file, bad) for bad in refused)
+    return refused
+
+
+async def put(
+    batch: Batch, file: RunFile, chunk: Chunk, write: Write, *, skipped: int = 0
+) -> list[BadRecord]:
+    """Write the records of a chunk and count them, with those that were skipped; return what was refused.
 
     Raises:
         BatchConflictError: another transaction was first; the batch is to be tried again.
@@ -34,16 +50,16 @@ async def store(batch: Batch, file: RunFile, chunk: Chunk, write: Write) -> None
         origin = Origin(file.site, file.id, file.root_id)
         written, by_database = await write_or_bisect(batch.session, origin, chunk.records, write)
     refused = [*chunk.refused, *by_database]
-    batch.session.add_all(reject_of(file, bad) for bad in refused)
     places = {bad.offset for bad in by_database}
     left_out = [record for record in chunk.records if record.offset in places] if places else []
     batch.count(
         file.entity,
-        records_read=len(chunk),
+        records_read=len(chunk) + skipped,
         inserted=written.inserted,
         updated=written.updated,
         unchanged=written.unchanged,
         rejected=len(refused),
+        skipped=skipped,
         repaired=sum(record.repairs for record in chunk.records),
         digest=chunk.digest - total(left_out),
     )
@@ -51,6 +67,7 @@ async def store(batch: Batch, file: RunFile, chunk: Chunk, write: Write) -> None
         _count_authors(batch, written.authors, [r for r in chunk.records if r.offset not in places])
     unknown = Counter(name for record in chunk.records for name in record.unknown)
     batch.unknown_fields[file.entity] = unknown
+    return refused
 
 
 def _count_authors(batch: Batch, written: Written, posts: Sequence[Record]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Double, bindparam, case, func, literal, select, tuple_, u
 
 from models.clock import now
 from models.dialect import application_name, dialect_of, end_transactions, insert_or_touch
-from models.limit import Limit
+from models.limit import AT_WORK, Limit
 from models.run import Run, State, transaction_name
 
 if TYPE_CHECKING:
@@ -132,9 +132,7 @@ async def _within_limits(
         locking = insert_or_touch(session, Limit.__table__, key="key", touch="key")
         await session.execute(locking, [{"key": key} for key in keys])
     counting = (
-        select(Run.limit_key, func.count())
-        .where(Run.limit_key.in_(keys), Run.state == State.RUNNING)
-        .group_by(Run.limit_key)
+        select(Run.limit_key, func.count()).where(Run.limit_key.in_(keys), AT_WORK).group_by(Run.limit_key)
     )
     at_work = Counter(dict((await session.execute(counting)).all())) if keys else Counter()
     allowed = []

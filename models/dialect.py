@@ -117,6 +117,12 @@ async def reserve_ids(session: AsyncSession, table: FromClause, how_many: int) -
     return [None] * how_many
 
 
+async def free_keys(session: AsyncSession, table: FromClause, keys: Collection[int]) -> set[int]:
+    """Tell which of these primary keys no row has."""
+    there = select(table.c.id).where(among(session, table.c.id, keys))
+    return set(keys).difference(await session.scalars(there)) if keys else set()
+
+
 def application_name(dialect: str) -> Sequence[ColumnElement[str]]:
     """Give columns that, once selected, show the parameter `application` to the server's administrator.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from models.clock import now
+from models.limit import AT_WORK
 from models.run import Run, State
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def due_within_limits(
     which = Run.limit_key.is_not(None) if keys is None else Run.limit_key.in_(keys)
     at_work = (
         select(Run.limit_key, func.count().label("number"))
-        .where(which, Run.state == State.RUNNING)
+        .where(which, AT_WORK)
         .group_by(Run.limit_key)
         .subquery()
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import aliased, selectinload
 
 from models.clock import now
+from models.receipt import Receipt
 from models.run import Run, State
 
 if TYPE_CHECKING:
@@ -80,3 +81,11 @@ async def count_part(session: AsyncSession, parent_id: UUID) -> dict[str, Any] |
     )
     query = select(Run.follow_up).where(Run.id == parent_id, Run.open_children == 0)
     return await session.scalar(query)
+
+
+async def counted(session: AsyncSession, run_id: UUID) -> tuple[int, int]:
+    """Say how many records a run and its parts have read so far, and how many of them were rejected."""
+    sums = (func.sum(Receipt.records_read), func.sum(Receipt.rejected))
+    query = select(*sums).join_from(Receipt, Run, Run.id == Receipt.run_id).where(with_parts([run_id]))
+    read, rejected = (await session.execute(query)).one()
+    return int(read or 0), int(rejected or 0)

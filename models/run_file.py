@@ -24,7 +24,8 @@ class RunFile(Base):
 
     `root_id` is the run that was asked for: the same, or the one that was split into parts. `layout` is what
     a reader needs besides `format` to make records of its bytes again. `size` and `mtime_ns` tell whether
-    what is at `path` is still the same.
+    what is at `path` is still the same. `superseded_by` is the run that wrote to the site after it,
+    `reverted_by` the one that undid what was loaded.
     """
 
     __tablename__ = "run_files"
@@ -41,6 +42,8 @@ class RunFile(Base):
     layout: Mapped[dict[str, Any]]
     size: Mapped[int]
     mtime_ns: Mapped[int]
+    superseded_by: Mapped[UUID | None] = mapped_column(UuidKey)
+    reverted_by: Mapped[UUID | None] = mapped_column(UuidKey)
     created_at: Mapped[datetime]
 
 
@@ -58,8 +61,7 @@ class Origin:
 
 async def note_file(session: AsyncSession, file: RunFile) -> RunFile:
     """Write down a file that a run reads, unless an attempt before has; give it with its key."""
-    same = select(RunFile).where(RunFile.run_id == file.run_id, RunFile.number == file.number)
-    if (known := await session.scalar(same)) is not None:
+    if (known := await file_of(session, file.run_id, file.number)) is not None:
         return known
     file.created_at = await moment(session)
     session.add(file)
@@ -72,3 +74,9 @@ async def files_of(session: AsyncSession, root_id: UUID) -> Sequence[RunFile]:
     return (
         await session.scalars(select(RunFile).where(RunFile.root_id == root_id).order_by(RunFile.id))
     ).all()
+
+
+async def file_of(session: AsyncSession, run_id: UUID, number: int) -> RunFile | None:
+    """Find a file of a run; what was read by versions before has none."""
+    same = (RunFile.run_id == run_id, RunFile.number == number)
+    return await session.scalar(select(RunFile).where(*same))

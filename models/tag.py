@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigKey, file_key, intpk
 from models.bulk import insert_rows
-from models.dialect import among, dialect_of, insert_missing
+from models.dialect import among, dialect_of, free_keys, insert_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,6 +37,9 @@ class Tag(Base):
     file_id: Mapped[file_key]
 
 
+_tags = cast("Table", Tag.__table__)
+
+
 async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, int]:
     """Map tag names that exist to primary keys."""
     known: dict[str, int] = {}
@@ -55,6 +58,21 @@ async def add_tags(session: AsyncSession, names: Collection[str], file_id: int |
     rows = [{"name": name, "file_id": file_id} for name in sorted(names)]
     if rows:
         await session.execute(insert_missing(dialect_of(session), Tag.__table__), rows)
+
+
+async def add_again(session: AsyncSession, rows: Sequence[tuple[int, str, int | None]]) -> int:
+    """Insert tags, given as (primary key, name, file), unless they are there; count those inserted.
+
+    A tag whose key is another's by now gets a new one.
+    """
+    known = await tag_ids(session, [name for _, name, _ in rows])
+    missing = [row for row in rows if row[1] not in known]
+    free = await free_keys(session, Tag.__table__, [key for key, _, _ in missing])
+    under_their_keys = [row for row in missing if row[0] in free]
+    await insert_rows(session, _tags, ("id", "name", "file_id"), under_their_keys)
+    others = [(name, file_id) for key, name, file_id in missing if key not in free]
+    await insert_rows(session, _tags, ("name", "file_id"), others)
+    return len(missing)
 
 
 async def ensure_tags(

@@ -30,6 +30,9 @@ UNREADABLE = "unreadable"  # the job of a message whose own is not known
 EXPIRED = "the message expired in Redis before a worker could read it; only its id is left"
 NOT_JSON = "the message is not JSON as arq writes it; enqueue with a JSON job_serializer, or by HTTP"
 MOST_BYTES_KEPT = 65_536
+# A request carries at most 1 MiB of records, which may be written six times as long.
+MOST_BYTES_READ = 8 * 1024 * 1024
+TOO_LARGE = f"the message is larger than {MOST_BYTES_READ // 1024**2} MiB; put what it carries into a file"
 
 
 def run_id_of(name: bytes) -> UUID:
@@ -74,6 +77,8 @@ def _read(message: bytes | None) -> tuple[dict[str, Any], str | None]:
     """Make the row of a message, and say what is wrong with it."""
     if message is None:
         return _row(UNREADABLE, {}), EXPIRED
+    if len(message) > MOST_BYTES_READ:
+        return _row(UNREADABLE, {"raw": message[:MOST_BYTES_KEPT].decode("latin-1")}), TOO_LARGE
     try:
         content = from_json(message)
         job, positional, fields = str(content["f"]), content["a"], dict(content["k"])

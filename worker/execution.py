@@ -125,6 +125,7 @@ class Executor:
             attempt=run.attempt,
             database=self.resources.database,
             batch_size=self.resources.settings.batch_size,
+            vanish_percent=self.resources.settings.vanish_percent,
             lease_seconds=self.resources.settings.lease_seconds,
             checkpoint=run.checkpoint,
             whole_id=run.parent_id if run.part is not None else None,

@@ -60,7 +60,10 @@ def describe(error: Exception) -> str:
 
 def _unreadable(error: ValidationError) -> str:
     found = error.errors(include_input=False)
-    problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in found]
+    problems = [
+        ": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, "))))
+        for each in found
+    ]
     if all(problem["type"] in UNKNOWN_HERE for problem in found):
         problems.append(FROM_LATER)
     return f"unreadable request: {'; '.join(problems)}"

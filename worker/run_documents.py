@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
+from jobs.requests import ImportRecords, SweepSite
 from models.family import family, parts_of
 from models.receipt import COUNTS
 from models.reject import rejects_by_rule
@@ -14,6 +14,7 @@ from models.run import Run, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -50,8 +51,8 @@ def document_of(run: Run, parts: Sequence[Run] = ()) -> dict[str, Any]:
         "attempt": run.attempt,
         "failures": run.failures,
         "error": error,
-        "result": run.result,
-        "request": run.request,
+        "result": _result_of(run, parts),
+        "request": shown_request(run),
         "progress": {
             "bytes_done": sum(part.bytes_done for part in (run, *parts)),
             "bytes_total": sum(part.bytes_total for part in (run, *parts)),
@@ -71,9 +72,22 @@ def document_of(run: Run, parts: Sequence[Run] = ()) -> dict[str, Any]:
     return document
 
 
+def shown_request(run: Run) -> dict[str, Any]:
+    """Give what was asked for, with the number of records in the place of those that the request carries."""
+    if run.job != ImportRecords.job:
+        return run.request
+    return {name: len(value) if isinstance(value, list) else value for name, value in run.request.items()}
+
+
 def _entity_of(receipts: Sequence[Receipt]) -> dict[str, Any]:
     unknown = sum((Counter(receipt.unknown_fields) for receipt in receipts), Counter[str]())
     return {**counts_of(receipts), "unknown_fields": dict(unknown)}
+
+
+def _result_of(run: Run, parts: Sequence[Run]) -> dict[str, Any] | None:
+    """Give what the job answered; of a snapshot that was split, what its sweep did."""
+    sweeps = [part.result for part in parts if part.job == SweepSite.job]
+    return sweeps[-1] if sweeps else run.result
 
 
 def _state_of(run: Run, parts: Sequence[Run]) -> tuple[str, str | None]:
@@ -99,11 +113,6 @@ async def document_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
     return document_of(run, await parts_of(session, run_id))
 
 
-def who_worked(document: dict[str, Any]) -> list[UUID]:
-    """Give the ids of a described run and its parts."""
-    return [UUID(run["run_id"]) for run in (document, *document.get("parts", ()))]
-
-
 async def details_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
     """Describe a run with its rejects by rule, and with the states of the runs that follow from it.
 
@@ -112,7 +121,9 @@ async def details_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
 
     """
     document = await document_in(session, run_id)
-    document["rejects_by_rule"] = await rejects_by_rule(session, who_worked(document))
+    counts = await rejects_by_rule(session, [run_id])
+    document["rejects_by_rule"] = {rule: count.open + count.replayed for rule, count in counts.items()}
+    document["replayed_by_rule"] = {rule: count.replayed for rule, count in counts.items() if count.replayed}
     children = Counter(state for child, state in await family(session, [run_id]) if child != run_id)
     document["children"] = {state.value: children[state] for state in State}
     return document

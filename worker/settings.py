@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     """How long a statement may take before the server ends it; 0 means no limit."""
     batch_size: int | None = Field(default=None, ge=1, le=100_000)
     """Records in one transaction; unset, the writer's own: 5,000 by COPY, 1,000 by add_all."""
+    vanish_percent: float = Field(default=25.0, ge=0, le=100)
+    """How much of a site a snapshot may lack before it is taken for one that is cut off, and refused."""
     lease_seconds: float = Field(default=15.0, ge=1.0, le=3_600.0)
     """How long a worker that has gone silent keeps its run."""
     shutdown_seconds: float = Field(default=10.0, ge=0.0, le=3_600.0)

@@ -44,6 +44,8 @@ def upgrade() -> None:
         sa.Column("layout", Json, nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("mtime_ns", sa.BigInteger(), nullable=False),
+        sa.Column("superseded_by", UuidKey, nullable=True),
+        sa.Column("reverted_by", UuidKey, nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run_files")),
         sa.UniqueConstraint("run_id", "number", name=op.f("uq_run_files_run_id_number")),

@@ -22,12 +22,15 @@ from jobs.requests import (
     ExportRows,
     ImportDump,
     ImportPosts,
+    ImportRecords,
     ImportTags,
     ImportUsers,
     PruneHistory,
     RebuildAuthorStats,
     RefreshAuthorStats,
+    ReplayRejects,
     Request,
+    RevertRun,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ __all__ = [
     "HeadraceError",
     "ImportDump",
     "ImportPosts",
+    "ImportRecords",
     "ImportTags",
     "ImportUsers",
     "InvalidError",
@@ -55,7 +59,9 @@ __all__ = [
     "RebuildAuthorStats",
     "RefreshAuthorStats",
     "RejectInfo",
+    "ReplayRejects",
     "Request",
+    "RevertRun",
     "RunInfo",
     "ScheduleInfo",
     "Unique",

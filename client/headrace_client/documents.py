@@ -80,6 +80,8 @@ class RejectInfo(_Document):
     rule: str
     reason: str
     raw: Base64Bytes = Field(validation_alias="raw_base64")
+    replayed_by: UUID | None = None
+    """The run that loaded it after all."""
 
 
 class ScheduleInfo(_Document):

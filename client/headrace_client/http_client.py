@@ -127,9 +127,15 @@ class HeadraceClient:
         """
         return await self._run_from(Ask("POST", f"/v1/runs/{run_id}/retry", repeatable=False))
 
-    async def rejects(self, run_id: UUID) -> AsyncIterator[RejectInfo]:
-        """List the records that a run could not load; pages are read as needed."""
-        async for item in self._items(f"/v1/runs/{run_id}/rejects"):
+    async def rejects(
+        self, run_id: UUID, *, rule: str | None = None, replayed: bool | None = None
+    ) -> AsyncIterator[RejectInfo]:
+        """List the records that a run could not load; pages are read as needed.
+
+        All of them, or those that broke a rule; those that were replayed, or those that are still open.
+        """
+        wanted = None if replayed is None else str(replayed).lower()
+        async for item in self._items(f"/v1/runs/{run_id}/rejects", rule=rule, replayed=wanted):
             yield item_of(item, RejectInfo)
 
     async def schedule(self) -> list[ScheduleInfo]:

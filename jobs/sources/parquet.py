@@ -149,6 +149,14 @@ def boundaries(layout: Layout, parts: int) -> list[int]:
         return sorted({0, *(begin for begin in begins if begin < table.rows)})
 
 
+def item_of(raw: bytes, number: int, layout: Layout) -> Item:
+    """Judge a row once more by the JSON that was made of it."""
+    row = msgspec.json.decode(raw)
+    record = row if layout.mapping else {name: row.get(name) for name in COLUMNS[layout.entity]}
+    unknown = unknown_columns(layout.columns, layout.entity, layout.mapping)
+    return _item(record, number, layout, maker_of(layout.entity, layout.mapping), unknown)
+
+
 def _items(batch: pa.RecordBatch, first: int, layout: Layout, unknown: tuple[str, ...]) -> list[Item]:
     names = batch.schema.names if layout.mapping else COLUMNS[layout.entity]
     columns = dict(zip(batch.schema.names, map(values_of, batch.columns), strict=True))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from io import BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from jobs.sources import delimited, jsonl, markup, prolog, rows, stackexchange
 from jobs.sources.errors import BrokenStreamError, UnloadableError
+from jobs.sources.extras import parquet_for
 from jobs.sources.fields import NAME_CHARS, maker_of
 from jobs.sources.record import BadRecord, Item
 from jobs.sources.text import repaired
@@ -103,6 +107,30 @@ def one_by_one(window: Window, layout: Layout) -> Iterator[Item]:
     return map(judge_of(layout), source_of(layout).frames(window, layout))
 
 
+def item_of(raw: bytes, offset: int, end: int, layout: Layout) -> Item:
+    """Judge once more the whole bytes of a record, or the JSON of a row, that stood between two offsets."""
+    if layout.format == "parquet":
+        row: Item = parquet_for(layout.path).item_of(raw, offset, layout)
+        return row
+    items = list(one_by_one(Window(Shifted(raw, offset), offset), layout))
+    if len(items) == 1:
+        return msgspec.structs.replace(items[0], offset=offset, end=end)
+    reason = f"the bytes hold {len(items)} records"
+    return BadRecord(offset=offset, end=end, raw=raw[:RAW_BYTES], rule="syntax", reason=reason)
+
+
+class Shifted:
+    """Bytes as the stream that they were a part of: the first is at `offset`."""
+
+    def __init__(self, raw: bytes, offset: int) -> None:
+        self._stream, self._offset = BytesIO(raw), offset
+        self.read = self._stream.read
+
+    def seek(self, offset: int, /) -> object:
+        """Go on reading at that offset of the stream."""
+        return self._stream.seek(offset - self._offset)
+
+
 def _until(stop: int, found: Iterator[list[Item]]) -> Iterator[list[Item]]:
     for block in found:
         if block[-1].offset >= stop:
@@ -117,12 +145,9 @@ def source_of(layout: Layout) -> Source:
 
 
 def judge_of(layout: Layout) -> Callable[[Frame | BadRecord], Item]:
-    """Give what makes a record of a frame, or a reject; it defines which.
-
-    The bytes of a row of Parquet are the JSON that its `raw` is.
-    """
-    parse = jsonl.parse if layout.format == "parquet" else source_of(layout).parse
-    return partial(_judged, parse=parse, make=maker_of(layout.entity, layout.mapping), layout=layout)
+    """Give what makes a record of a frame, or a reject; it defines which."""
+    make = maker_of(layout.entity, layout.mapping)
+    return partial(_judged, parse=source_of(layout).parse, make=make, layout=layout)
 
 
 def _judged(

@@ -9,7 +9,8 @@ from jobs.writers.differences import KEY, WHERE, Differences, layers
 from jobs.writers.users import write_authors
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
-from models.dialect import reserve_ids
+from models.dialect import among, reserve_ids
+from models.former_row import keep_former
 from models.natural_key import lock_rows, stored_rows
 from models.post import Post, post_ids
 from models.tag import ensure_tags, linked_tags, store_links
@@ -38,6 +39,7 @@ COLUMNS = (
     "score",
     "word_count",
     "created_at",
+    "missing_since",  # a record that came back is not missing any more
 )
 NO_TAGS: AbstractSet[int] = frozenset()
 
@@ -88,6 +90,8 @@ async def _write(
             refer.parents[key] = free[key]
     changed = [known[key] for key in tagged if key in known]
     stale.update(author for _, author in await lock_rows(session, Post, changed, "author_id"))
+    if changed:
+        await keep_former(session, origin.root_id, Post, among(session, Post.id, changed))
     ids = known | await _put(writer, session, site, found, free)
     await store_links(session, links, {ids[key]: wanted for key, wanted in tagged.items()})
     return found.written
@@ -133,6 +137,7 @@ class _References:
             r.score,
             r.word_count,
             r.created_at,
+            None,
         )
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from jobs.writers.differences import KEY, WHERE, Differences, layers
 from jobs.writers.written import Written
-from models.dialect import reserve_ids
+from models.dialect import among, reserve_ids
+from models.former_row import keep_former
 from models.natural_key import lock_rows, stored_rows
 from models.user import User
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from jobs.writers.writer import Writer
     from models.run_file import Origin
 
-COLUMNS = ("name", "email", "reputation", "created_at")
+# A record that came back is not missing any more.
+COLUMNS = ("name", "email", "reputation", "created_at", "missing_since")
 
 
 async def write_users(
@@ -61,13 +63,14 @@ async def _write(
         await writer.insert(session, User, KEY + COLUMNS + WHERE, found.new_rows(origin.site, ids))
     if found.changed:
         await lock_rows(session, User, found.changed)
+        await keep_former(session, origin.root_id, User, among(session, User.id, found.changed))
         await writer.update(session, User, ("id", *COLUMNS, *WHERE), found.changed_rows())
     return found.written
 
 
 def _values_of(r: UserRecord, found: Differences) -> Values:
     """Give the values of COLUMNS for a record, those that are stored where it says nothing."""
-    said = (r.name, r.email, r.reputation, r.created_at)
+    said = (r.name, r.email, r.reputation, r.created_at, None)
     if not r.unsaid or r.external_id not in found.stored:
         return said
     _, stored = found.stored[r.external_id]

@@ -34,6 +34,7 @@ class Scene(Enum):
 
     IMPORT = "a worker that imports"
     ASK = "a command that asks for an import"
+    SNAPSHOT = "a worker that makes a site equal to a dump"
     TAKE_BACK = "a worker that finds the import of a dead one, forgotten by Redis"
 
 
@@ -96,6 +97,15 @@ FAIL_POINTS = (
     FailPoint("taken-back-not-rung", "worker.dispatcher:ring", Moment.BEFORE, scene=Scene.TAKE_BACK),
     FailPoint("follow-up-not-begun", "worker.execution:Executor.claim_free", Moment.BEFORE, call=2),
     FailPoint("inside-follow-up", "jobs.refreshing:recompute", Moment.AFTER),
+    FailPoint(
+        "inside-sweep",
+        "jobs.sweeping:delete_posts",
+        Moment.AFTER,
+        call=2,
+        scene=Scene.SNAPSHOT,
+        meanwhile=Meanwhile.TAKEN_OVER,
+    ),
+    FailPoint("swept-and-forgotten", "jobs.sweeping:forget", Moment.BEFORE, call=2, scene=Scene.SNAPSHOT),
 )
 
 

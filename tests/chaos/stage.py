@@ -18,6 +18,7 @@ from tests.chaos.caught import Caught, caught
 from tests.chaos.fail_points import Meanwhile, Scene
 from tests.chaos.settled import count_runs, settled
 from tests.chaos.undisturbed import SITE, import_of
+from tests.factories import post, store, user
 from tests.mariadb import MariaDb, cut_connections
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from worker.resources import Resources
 
 MEANWHILE_SECONDS = 120.0
+GONE = 120
 CUT = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()
 """
@@ -51,6 +53,11 @@ class Stage:
         match point.scene:
             case Scene.IMPORT:
                 await self.resources.client.enqueue(request)
+            case Scene.SNAPSHOT:
+                await self._load_what_the_dump_lacks()
+                await self.resources.client.enqueue(
+                    request.model_copy(update={"snapshot": True, "force": True})
+                )
             case Scene.ASK:
                 command = ("import", str(self.dump), "--site", SITE)
             case Scene.TAKE_BACK:
@@ -58,6 +65,12 @@ class Stage:
                 await self._die_with_all_runs()
         async with caught(point, self.headrace, *command) as process:
             yield process
+
+    async def _load_what_the_dump_lacks(self) -> None:
+        """Write some batches of users and posts, with a tag of their own."""
+        authors = [user(f"gone-{number}") for number in range(GONE // 2)]
+        posts = [post(f"gone-{n}", author=f"gone-{n // 3}", tags=("gone",)) for n in range(GONE)]
+        await store(self.resources.database, *authors, *posts, site=SITE)
 
     async def _die_with_all_runs(self) -> None:
         values = {"state": State.RUNNING, "attempt": 1, "worker": "dead", "lease_until": now(-1)}

@@ -36,9 +36,16 @@ SHORT = {
     "taken-back-not-rung": "kill-9",
     "follow-up-not-begun": "sigterm",
     "inside-follow-up": "cut",
+    "inside-sweep": "cut",
+    "swept-and-forgotten": "kill-9",
 }
 
-SHORT_ON_MARIADB = {"mid-batch": "sigstop", "before-commit": "cut", "finished-not-rung": "kill-9"}
+SHORT_ON_MARIADB = {
+    "mid-batch": "sigstop",
+    "before-commit": "cut",
+    "finished-not-rung": "kill-9",
+    "inside-sweep": "sigstop",
+}
 
 
 def cases() -> list[object]:
@@ -65,7 +72,10 @@ async def test_the_end_is_that_of_an_undisturbed_import(
         code = await process.end()
     assert code in {0, -9} or point.scene is Scene.ASK, process.log.read_text()
     await check_runs(stage.resources)
-    assert differences(await truth(stage.resources.database), undisturbed) == []
+    expected = dict(undisturbed)
+    if point.scene is Scene.SNAPSHOT:  # what it deletes stands in no other receipt
+        del expected["receipts"]
+    assert differences(await truth(stage.resources.database), expected) == []
     async with stage.resources.database.reading() as session:
         assert await drifted(session) == 0
 

@@ -55,11 +55,11 @@ class Service:
                 finally:
                     process.kill()
 
-    async def script(self, *arguments: object, **environment: str) -> str:
-        """Run examples/plain_script.py to its end."""
+    async def script(self, *arguments: object, program: str = "plain_script.py", **environment: str) -> str:
+        """Run a program of examples/ to its end."""
         process = await asyncio.create_subprocess_exec(
             self.python,
-            ROOT / "examples" / "plain_script.py",
+            ROOT / "examples" / program,
             *map(str, arguments),
             env=self.environment | environment,
             stdout=subprocess.PIPE,
@@ -159,3 +159,22 @@ async def test_a_script_asks_over_http_and_waits(
         said = await service.script(posts, "--site", "beer", HEADRACE_URL=server_url)
     assert said.endswith("has succeeded: 5 inserted, 0 rejected\n")
     await assert_imported_once(resources, said.split()[1])
+
+
+@every_database
+async def test_a_script_sends_records_through_the_database(service: Service, resources: Resources) -> None:
+    said = await service.script("Hops or malt?", "--site", "beer", program="send_records.py")
+    await run_worker(resources, burst=True)
+    run = await run_of(resources, UUID(said.split()[1]))
+    assert (run.state, {receipt.entity: receipt.inserted for receipt in run.receipts}) == (
+        State.SUCCEEDED,
+        {"users": 1, "posts": 1},
+    )
+
+
+async def test_a_script_sends_records_over_http_and_waits(
+    service: Service, server_url: str, resources: Resources
+) -> None:
+    async with working(resources):
+        said = await service.script("Hops?", program="send_records.py", HEADRACE_URL=server_url)
+    assert said.endswith("has succeeded: 2 inserted, 0 rejected\n")

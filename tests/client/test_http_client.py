@@ -60,6 +60,8 @@ async def test_a_file_is_uploaded_imported_and_watched_and_its_rejects_are_liste
     assert [reject.rule for reject in rejects] == ["date"] * 300
     assert all(earlier.position < later.position for earlier, later in pairwise(rejects))
     assert b"yesterday" in rejects[0].raw
+    assert [reject async for reject in client.rejects(asked.run_id, rule="date", replayed=False)] == rejects
+    assert [reject async for reject in client.rejects(asked.run_id, replayed=True)] == []
 
 
 async def test_runs_are_asked_for_once_listed_over_pages_cancelled_and_retried(

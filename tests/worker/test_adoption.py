@@ -11,7 +11,7 @@ from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 from sqlalchemy import select
 
-from models import Run, State
+from models import Run, State, User
 from tests.conftest import every_database, many_writers
 from worker.main import run_worker
 
@@ -54,6 +54,16 @@ LETTERS: list[tuple[Any, str, str]] = [
     (b'{"t":1,"f":"import\\u0000posts","a":[],"k":{},"et":1}', "unreadable", "the message is not JSON"),
     (b'{"t":1,"f":"\\ud800","a":[],"k":{},"et":1}', "unreadable", "the message is not JSON"),
     (b"\xff\xfe" * 100_000, "unreadable", "the message is not JSON"),
+    (
+        b'{"t":1,"f":"import_records","a":[],"k":{"site":"s","users":[%s{}]},"et":1}' % (b"{}," * 1_000),
+        "import_records",
+        "unreadable request: holds 1,001 records",
+    ),
+    (
+        b'{"t":1,"f":"import_records","a":[],"k":{}}' + b" " * 2**23,
+        "unreadable",
+        "the message is larger than 8",
+    ),
     (None, "unreadable", "the message expired in Redis"),
 ]
 
@@ -74,6 +84,22 @@ async def test_an_id_that_is_no_text_stops_no_worker(resources: Resources) -> No
     message = b'{"t":1,"f":"refresh_author_stats","a":[],"k":{},"et":1}'
     run = await run_in(resources, await deliver(resources, message, name=b"\xff\xfe\x00"))
     assert run.state == State.SUCCEEDED
+
+
+@every_database
+async def test_records_may_come_by_plain_arq(resources: Resources) -> None:
+    users = b'[{"external_id": 1, "name": "Ada"}]'
+    message = b'{"t":1,"f":"import_records","a":[],"k":{"site":"s","users":%s},"et":1}' % users
+    name = uuid4().hex.encode()
+    redis: ArqRedis | None = resources.redis
+    assert redis is not None
+    await redis.set(job_key_prefix.encode() + name, message)
+    await redis.zadd(resources.settings.queue, {name: 1})
+    await run_worker(resources, burst=True)
+    run = await run_in(resources, UUID(name.decode()))
+    assert run.state == State.SUCCEEDED
+    async with resources.database.reading() as session:
+        assert (await session.scalars(select(User.name))).one() == "Ada"
 
 
 async def test_a_dead_letter_keeps_what_the_message_held(resources: Resources) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -11,20 +10,22 @@ from pydantic import ValidationError
 
 from jobs.loading import layouts_of, local_path
 from jobs.mapping_file import read_mapping
-from jobs.requests import FormatChoice, ImportDump, ImportPosts, ImportTags, ImportUsers, WriterChoice
+from jobs.requests import (
+    FormatChoice,
+    ImportDump,
+    ImportPosts,
+    ImportTags,
+    ImportUsers,
+    Missing,
+    WriterChoice,
+)
 from jobs.writers.registry import choose_writer
-from models.run import State
-from worker.cli.app import err, json_option, print_json, run_async, start
-from worker.cli.progress import follow, run_document
-from worker.cli.tables import show_receipt
-from worker.main import working
-from worker.resources import open_resources
+from worker.cli.app import start
+from worker.cli.asking import answer, asking_options
 from worker.retries import describe
 
 if TYPE_CHECKING:
-    from jobs.mapping import FieldMapping
     from jobs.requests import Request
-    from worker.settings import Settings
 
 IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
 
@@ -62,9 +63,21 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     help="Where the fields are in JSON Lines, CSV or Parquet of another shape; `headrace map` proposes it.",
 )
 @click.option("--split", is_flag=True, help="Cut the files into ranges, each loaded by a run of its own.")
-@click.option("--wait", is_flag=True, help="Wait for the end; non-zero if the run failed.")
-@click.option("--with-worker", is_flag=True, help="Run a worker inside this command until the run ends.")
-@json_option
+@click.option(
+    "--max-rejects",
+    metavar="N|P%",
+    help="Fail before more records than this are rejected, or more than this share of those read.",
+)
+@click.option("--snapshot", is_flag=True, help="Make the site equal to the files: they are all of it.")
+@click.option(
+    "--missing",
+    type=click.Choice(get_args(Missing)),
+    help="With --snapshot: what becomes of rows that the files lack.  [default: delete]",
+)
+@click.option(
+    "--force", is_flag=True, help="With --snapshot: also where they lack a large share of the site."
+)
+@asking_options
 def import_(  # noqa: PLR0913 - the contract's options
     *,
     paths: tuple[str, ...],
@@ -74,6 +87,10 @@ def import_(  # noqa: PLR0913 - the contract's options
     writer: Any,
     map_: Path | None,
     split: bool,
+    max_rejects: str | None,
+    snapshot: bool,
+    missing: Any,
+    force: bool,
     wait: bool,
     with_worker: bool,
     as_json: bool,
@@ -88,21 +105,25 @@ def import_(  # noqa: PLR0913 - the contract's options
     """
     settings = start()
     choose_writer(writer, settings.dialect)
-    mapping = read_mapping(map_) if map_ else None
-    request = request_for(paths, site, entity, format_, writer, split=split, mapping=mapping)
-    document = run_async(_import(settings, request, wait=wait, with_worker=with_worker))
-    if as_json:
-        print_json(document)
-    elif wait or with_worker:
-        show_receipt(document)
-    else:
-        err.print(f"queued run {document['run_id']}; `headrace run {document['run_id']}` shows how it goes")
-    if document["state"] in {State.FAILED, State.CANCELLED}:
-        err.print(f"headrace: {document['error'] or document['state']}", markup=False)
-        sys.exit(1)
+    how = snapshot_fields(missing, snapshot=snapshot, force=force) | {"max_rejects": max_rejects}
+    how["mapping"] = read_mapping(map_) if map_ else None
+    request = request_for(paths, site, entity, format_, writer, split=split, **how)
+    answer(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
 
 
-def request_for(  # noqa: PLR0913 - what the options say
+def snapshot_fields(missing: Any, *, snapshot: bool, force: bool) -> dict[str, Any]:
+    """Give the fields of a request that a snapshot has more.
+
+    Raises:
+        click.UsageError: it is none, and so there is nothing that they could mean.
+
+    """
+    if not snapshot and (missing or force):
+        raise click.UsageError("--missing and --force are for --snapshot")
+    return {"snapshot": True, "missing": missing or "delete", "force": force} if snapshot else {}
+
+
+def request_for(
     paths: tuple[str, ...],
     site: str,
     entity: Any,
@@ -110,9 +131,11 @@ def request_for(  # noqa: PLR0913 - what the options say
     writer: Any,
     *,
     split: bool = False,
-    mapping: FieldMapping | None = None,
+    **how: Any,
 ) -> Request:
     """Make the request for one file, or for several and folders; look into the files before asking.
+
+    `how` are fields that every import has.
 
     Raises:
         InputError: a file is missing or not what it is said to be.
@@ -125,22 +148,11 @@ def request_for(  # noqa: PLR0913 - what the options say
         raise click.UsageError("--entity is for a single file; a folder's files are known by their names")
     if split and entity != "auto":
         raise click.UsageError("--split takes files whose name or content says what they hold")
-    layouts = layouts_of(absolute, format_, None if entity == "auto" else entity, mapping)
-    how: dict[str, Any] = {"site": site, "format": format_, "writer": writer, "mapping": mapping}
+    layouts = layouts_of(absolute, format_, None if entity == "auto" else entity, how.get("mapping"))
+    how |= {"site": site, "format": format_, "writer": writer}
     try:
         if several or split:
             return ImportDump(urls=absolute, split=split, **how)
         return IMPORT_OF[layouts[0].entity](url=absolute[0], **how)
     except ValidationError as error:
         raise click.UsageError(describe(error)) from error
-
-
-async def _import(settings: Settings, request: Request, *, wait: bool, with_worker: bool) -> dict[str, Any]:
-    async with open_resources(settings, redis=True) as resources:
-        run_id = await resources.client.enqueue(request)
-        if with_worker:
-            async with working(resources):
-                return await follow(resources, run_id)
-        if wait:
-            return await follow(resources, run_id)
-        return await run_document(resources, run_id)

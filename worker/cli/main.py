@@ -13,6 +13,8 @@ from worker.cli.exports import export
 from worker.cli.imports import import_
 from worker.cli.maps import map_
 from worker.cli.process import check, demo, migrate, worker
+from worker.cli.rejects import rejects, replay
+from worker.cli.reverting import revert
 from worker.cli.runs import cancel, retry, run, runs
 from worker.cli.samples import sample
 from worker.cli.schedules import schedule
@@ -60,6 +62,9 @@ for command in (
     run,
     cancel,
     retry,
+    rejects,
+    replay,
+    revert,
     schedule,
     stats,
     authors,

@@ -12,9 +12,10 @@ from models.family import cancel_runs, with_parts
 from models.reject import rejects_of
 from models.run import Run, State, find_runs, list_runs, retry_runs
 from worker.cli.app import err, json_option, out, print_json, run_async, start
+from worker.cli.reject_list import reject_document, show_rejects
 from worker.cli.tables import show_receipt, show_runs
 from worker.resources import open_resources
-from worker.run_documents import details_in, document_of, who_worked
+from worker.run_documents import details_in, document_of
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 REJECTS_SHOWN = 10
-RAW_BYTES_SHOWN = 120
 FEWEST_DIGITS = 4
 
 
@@ -61,32 +61,20 @@ def run(*, run_id: str, as_json: bool) -> None:
     if document["result"]:
         out.print(f"result: {document['result']}", markup=False)
     for rule, number in document["rejects_by_rule"].items():
-        out.print(f"{number:,} rejected by rule {rule}", markup=False)
-    if document["rejected"] > REJECTS_SHOWN:
-        out.print(f"the first {REJECTS_SHOWN} of {document['rejected']:,} rejects:", markup=False)
-    for reject in document["rejects"]:
-        out.print(
-            f"{reject['source']} at byte {reject['position']}: {reject['rule']}: {reject['reason']}",
-            markup=False,
-        )
-        out.print(f"    {reject['raw']}", markup=False)
+        replayed = document["replayed_by_rule"].get(rule, 0)
+        since = f", {replayed:,} of them replayed since" if replayed else ""
+        out.print(f"{number:,} rejected by rule {rule}{since}", markup=False)
+    if sum(document["rejects_by_rule"].values()) > REJECTS_SHOWN:
+        out.print(f"the first {REJECTS_SHOWN}; `headrace rejects {document['run_id']}` shows more:")
+    show_rejects(document["rejects"])
 
 
 async def _run(settings: Settings, prefix: str) -> dict[str, Any]:
     async with open_resources(settings) as resources, resources.database.reporting(fresh=True) as session:
         found = await find_run(session, prefix)
         document = await details_in(session, found.id)
-        document["rejects"] = [
-            {
-                "entity": reject.entity,
-                "source": reject.source,
-                "position": reject.position,
-                "rule": reject.rule,
-                "reason": reject.reason,
-                "raw": repr(reject.raw[:RAW_BYTES_SHOWN])[2:-1],
-            }
-            for reject in await rejects_of(session, who_worked(document), REJECTS_SHOWN)
-        ]
+        first = await rejects_of(session, [found.id], REJECTS_SHOWN)
+        document["rejects"] = [reject_document(reject) for reject, _ in first]
         return document
 
 

@@ -31,6 +31,9 @@ def show_receipt(document: dict[str, Any]) -> None:
     out.print(f"{document['seconds']:.1f} s, {rate:,.0f} records/s, attempt {document['attempt']}")
     if "writer" in (document["result"] or {}):
         out.print("written by {writer}: {why}".format(**document["result"]), markup=False)
+    if vanished := (document["result"] or {}).get("vanished"):
+        counted = ", ".join(f"{number:,} {entity}" for entity, number in vanished.items())
+        out.print(f"vanished from the snapshot: {counted}", markup=False)
     for entity, counts in document["entities"].items():
         if counts["unknown_fields"]:
             out.print(f"{entity}: fields that are not kept: {counts['unknown_fields']}", markup=False)

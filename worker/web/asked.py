@@ -17,7 +17,22 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "urls": ["/srv/headrace/uploads/Users.xml", "/srv/headrace/uploads/Posts.xml"],
         "site": "beer",
     },
+    "import_records": {
+        "site": "beer",
+        "users": [{"external_id": 7, "name": "Ada"}],
+        "posts": [
+            {
+                "external_id": 1,
+                "author_external_id": 7,
+                "created_at": "2026-01-01T12:00:00Z",
+                "content": "Hops",
+            }
+        ],
+    },
+    "replay_rejects": {"run": "5b0e0f2c-1f1f-4c66-8d5c-d1cbb2f6a3a1", "rule": "database"},
     "link_posts": {"site": "beer"},
+    "sweep_site": {"site": "beer", "entities": ["users", "posts"]},
+    "revert_run": {"run": "5b0e0f2c-1f1f-4c66-8d5c-d1cbb2f6a3a1"},
     "refresh_author_stats": {},
     "rebuild_author_stats": {},
     "export_rows": {"entity": "authors", "path": "/srv/headrace/exports/authors.jsonl", "site": "beer"},

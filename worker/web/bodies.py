@@ -12,7 +12,7 @@ from worker.web.problems import ProblemError, TooLargeError, TooSlowError, probl
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BYTES = 1024 * 1024
+MOST_BYTES = 2 * 1024 * 1024  # a request may carry 1 MiB of records
 IDLE_SECONDS = 30.0
 UPLOADS = "/v1/uploads/"
 

@@ -71,13 +71,20 @@ class RunDocument(Counts):
 class RunDetails(RunDocument):
     """A run with its rejects by rule, and the states of the runs that follow from it."""
 
-    rejects_by_rule: dict[str, int] = Field(examples=[{"missing": 1}])
+    rejects_by_rule: dict[str, int] = Field(examples=[{"missing": 1}], description="All that there were.")
+    replayed_by_rule: dict[str, int] = Field(
+        examples=[{}], description="Those of them that were loaded after all."
+    )
     children: dict[State, int]
 
 
 class RejectDocument(BaseModel):
     """A record that could not be loaded: where it stood, its bytes, the rule and the reason."""
 
+    id: int = Field(examples=[1])
+    run_id: UUID = Field(
+        examples=[RUN_ID], description="The run that it is of: the one asked for, or a part."
+    )
     entity: str = Field(examples=["posts"])
     source: str = Field(examples=["/srv/headrace/uploads/posts.jsonl"])
     position: int = Field(examples=[4096], description="The offset of its first byte.")
@@ -85,6 +92,7 @@ class RejectDocument(BaseModel):
     reason: str = Field(examples=["created_at is missing"])
     raw_base64: str = Field(examples=["e30="])
     raw: str | None = Field(examples=["{}"], description="The same as text, if it is UTF-8.")
+    replayed_by: UUID | None = Field(examples=[None], description="The run that loaded it after all.")
 
 
 class ScheduleEntry(BaseModel):

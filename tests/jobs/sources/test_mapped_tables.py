@@ -12,7 +12,7 @@ from pyarrow import parquet as pq
 
 from jobs.sources import errors
 from jobs.sources.opening import inspect
-from jobs.sources.reading import judge_of
+from jobs.sources.reading import item_of
 from jobs.sources.record import BadRecord, PostRecord
 from tests.jobs.sources.mappings import AUTHOR, POSTS, csv_items, items, laid_out, mapping
 from tests.jobs.sources.sources import rules_of
@@ -125,8 +125,8 @@ def test_an_item_can_be_made_again_of_what_is_kept_of_it(tmp_path: Path, toml: s
     pq.write_table(pa.table(columns if toml else ours), tmp_path / "posts.parquet")
     said = mapping(toml) if toml else None
     layout = inspect(tmp_path / "posts.parquet", format="auto", entity="auto", mapping=said)
-    made, again = items(layout), judge_of(layout)
-    assert [again((item.offset, item.end, item.raw)) for item in made] == made
+    made = items(layout)
+    assert [item_of(item.raw, item.offset, item.end, layout) for item in made] == made
     assert rules_of(made) == ["1", "missing", "3"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,6 +15,7 @@ from models import Reject, Run
 from tests.conftest import every_database
 from tests.factories import post, store, user
 from tests.worker.web.conftest import assert_problem, sent_for_requests
+from worker.main import run_worker
 from worker.web.paging import cursor_of
 
 if TYPE_CHECKING:
@@ -70,8 +71,10 @@ async def test_a_cursor_beyond_what_columns_take_is_refused(
     for path, key in (
         ("/v1/runs", ["0001-01-01T00:00:00+14:00", run_id]),
         ("/v1/runs", ["9999-12-31T23:59:59-14:00", run_id]),
-        (f"/v1/runs/{run_id}/rejects", [2**31, 0]),
-        (f"/v1/runs/{run_id}/rejects", [0, 2**63]),
+        (f"/v1/runs/{run_id}/rejects", [-2, 0, 0]),
+        (f"/v1/runs/{run_id}/rejects", [0, 2**31, 0]),
+        (f"/v1/runs/{run_id}/rejects", [0, 0, 2**63]),
+        (f"/v1/runs/{run_id}/rejects", [0, 0]),
     ):
         assert_problem(await anybody.get(path, params={"after": cursor_of(key)}), 422, "`after`")
 
@@ -115,6 +118,68 @@ async def test_rejects_come_with_their_bytes(anybody: AsyncClient, resources: Re
     assert [b64decode(reject["raw_base64"]) for reject in found] == raws
     assert [reject["raw"] for reject in found] == ["{}", None, "é"]
     assert rest["next"] is None
+
+
+@every_database
+async def test_rejects_of_parts_are_listed_with_the_whole_and_by_rule_and_replay(
+    anybody: AsyncClient, resources: Resources
+) -> None:
+    run_id = await resources.client.enqueue(ImportDump(urls=("/x",), site="s"))
+    parts = [await resources.client.enqueue(RefreshAuthorStats(), parent_id=run_id) for _ in range(3)]
+    async with resources.database.writing.begin() as session:
+        for number, part in enumerate(parts):
+            await session.execute(update(Run).where(Run.id == part).values(part=2 - number))
+            rows = [reject(part, at) for at in (30, 4)]
+            rows[0].rule, rows[0].replayed_by = "database", run_id
+            session.add_all(rows)
+
+    async def listed(**params: str | int) -> list[dict[str, Any]]:
+        found, asked = [], {"limit": 2, **params}
+        while True:
+            page = (await anybody.get(f"/v1/runs/{run_id}/rejects", params=asked)).json()
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            asked["after"] = page["next"]
+
+    found = await listed()
+    assert [(item["run_id"], item["position"]) for item in found] == [
+        (str(part), at) for part in reversed(parts) for at in (4, 30)
+    ]
+    assert len({item["id"] for item in found}) == 6
+    replayed = await listed(replayed="true")
+    assert replayed == await listed(rule="database")
+    assert {item["replayed_by"] for item in replayed} == {str(run_id)}
+    assert [item["rule"] for item in await listed(replayed="false")] == ["r"] * 3
+    run = (await anybody.get(f"/v1/runs/{run_id}")).json()
+    assert (run["rejects_by_rule"], run["replayed_by_rule"]) == ({"database": 3, "r": 3}, {"database": 3})
+
+
+@every_database
+async def test_records_are_sent_and_replayed_over_http_and_only_counted_in_documents(
+    anybody: AsyncClient, resources: Resources
+) -> None:
+    records = {
+        "site": "s",
+        "users": [{"external_id": n, "about": "é" * 500} for n in range(900)],
+        "tags": [{}],
+    }
+    asked = await anybody.post("/v1/runs", json={"job": "import_records", "request": records})
+    assert asked.status_code == 202
+    address = f"/v1/runs/{asked.json()['run_id']}"
+    await run_worker(resources, burst=True)
+    run = (await anybody.get(address)).json()
+    assert (run["inserted"], run["rejected"]) == (900, 1)
+    assert run["request"] == {"site": "s", "users": 900, "tags": 1}
+    assert (await anybody.get("/v1/runs?job=import_records")).json()["items"][0]["request"] == run["request"]
+    replay = {"job": "replay_rejects", "request": {"run": run["run_id"]}}
+    again = (await anybody.post("/v1/runs", json=replay)).json()["run_id"]
+    await run_worker(resources, burst=True)
+    replayed = (await anybody.get(f"/v1/runs/{again}")).json()
+    assert (replayed["state"], replayed["read"], replayed["rejected"]) == ("succeeded", 1, 1)
+    too_many = {"site": "s", "users": [{}] * 1_001}
+    body = {"job": "import_records", "request": too_many}
+    assert_problem(await anybody.post("/v1/runs", json=body), 422, "1,001 records")
 
 
 @every_database

@@ -2,13 +2,14 @@
 
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import astuple
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
-from models.reject import Reject, rejects_of
+from models.reject import NO_PART, Place, Reject, rejects_of
 from models.run import Run
 from worker.web.paging import USUAL, After, Limit, Page, key_of, page_of
 from worker.web.problems import problems
@@ -18,28 +19,44 @@ from worker.web.shapes import RejectDocument
 
 router = APIRouter(prefix="/v1/runs/{run_id}/rejects", tags=["runs"])
 
-MOST_FILE_NUMBER = 2**31 - 1
+MOST_NUMBER = 2**31 - 1
 MOST_POSITION = 2**63 - 1
+
+
+Rule = Annotated[
+    str | None, Query(pattern=r"^[a-z_]{1,32}$", description="Only rejects that broke this rule.")
+]
+Replayed = Annotated[
+    bool | None, Query(description="Only rejects that were loaded after all, or only those that were not.")
+]
 
 
 @router.get(
     "",
     operation_id="listRejects",
-    summary="List the rejects of a run, in file order",
+    summary="List the rejects of a run and its parts, in file order",
     response_model=Page[RejectDocument],
     responses=problems(HTTPStatus.NOT_FOUND),
 )
-async def list_(run_id: UUID, session: Ledger, limit: Limit = USUAL, after: After = None) -> dict[str, Any]:
+async def list_(
+    run_id: UUID,
+    session: Ledger,
+    rule: Rule = None,
+    replayed: Replayed = None,
+    limit: Limit = USUAL,
+    after: After = None,
+) -> dict[str, Any]:
     """List rejects with their bytes, a page at a time."""
-    last = key_of(after, _up_to(MOST_FILE_NUMBER), _up_to(MOST_POSITION))
+    key = key_of(after, _up_to(MOST_NUMBER, NO_PART), _up_to(MOST_NUMBER), _up_to(MOST_POSITION))
+    last = Place(*key) if key else None
     await found(session.get_one(Run, run_id))
-    rows = await rejects_of(session, [run_id], limit + 1, last)
-    return page_of(rows, limit, _document, lambda reject: (reject.file_number, reject.position))
+    rows = await rejects_of(session, [run_id], limit + 1, last, rule=rule, replayed=replayed)
+    return page_of(rows, limit, lambda row: _document(row[0]), lambda row: astuple(row[1]))
 
 
-def _up_to(most: int) -> Callable[[Any], int]:
+def _up_to(most: int, least: int = 0) -> Callable[[Any], int]:
     def bounded(value: Any) -> int:
-        if not 0 <= value <= most:
+        if not least <= value <= most:
             raise ValueError("beyond what the column takes")
         return int(value)
 
@@ -48,6 +65,8 @@ def _up_to(most: int) -> Callable[[Any], int]:
 
 def _document(reject: Reject) -> dict[str, Any]:
     return {
+        "id": reject.id,
+        "run_id": reject.run_id,
         "entity": reject.entity,
         "source": reject.source,
         "position": reject.position,
@@ -55,6 +74,7 @@ def _document(reject: Reject) -> dict[str, Any]:
         "reason": reject.reason,
         "raw_base64": b64encode(reject.raw).decode(),
         "raw": _text(reject.raw),
+        "replayed_by": reject.replayed_by,
     }
 
 

@@ -1,0 +1,65 @@
+"""Noting, batch by batch, which rows the records of a snapshot stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from jobs.sources.record import TagRecord
+from models.natural_key import stored_rows
+from models.post import Post
+from models.seen_row import note_seen
+from models.tag import tag_ids
+from models.user import User
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from jobs.requests import ImportRequest, Missing
+    from jobs.sources.record import Entity, Record
+    from jobs.writers.bisection import Write
+    from jobs.writers.written import Written
+    from models.natural_key import Keyed
+    from models.run_file import Origin
+
+MODELS: dict[str, Keyed] = {"users": User, "posts": Post}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How a site is made equal to its files: what becomes of rows that they lack, however many (`force`)."""
+
+    missing: Missing
+    force: bool
+
+    @classmethod
+    def of(cls, request: ImportRequest) -> Self | None:
+        """Give what an import asks for, if its files are a snapshot."""
+        return cls(request.missing, request.force) if request.snapshot else None
+
+
+def noting(write: Write, entity: Entity) -> Write:
+    """Make of a writer one that also notes the rows that its records stand for, changed or not."""
+
+    async def write_and_note(session: AsyncSession, origin: Origin, records: Sequence[Record]) -> Written:
+        written: Written = await write(session, origin, records)
+        if origin.root_id is not None:
+            await note_seen(
+                session, origin.root_id, entity, await _rows_of(session, origin.site, entity, records)
+            )
+        return written
+
+    return write_and_note
+
+
+async def _rows_of(
+    session: AsyncSession, site: str, entity: Entity, records: Sequence[Record]
+) -> Collection[int]:
+    if entity == "tags":
+        names = {record.name for record in records if isinstance(record, TagRecord)}
+        return (await tag_ids(session, names)).values()
+    keys = {record.external_id for record in records}  # type: ignore[attr-defined]
+    stored = await stored_rows(session, MODELS[entity], site, keys, ())
+    return [row_id for row_id, _ in stored.values()]

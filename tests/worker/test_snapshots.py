@@ -1,0 +1,305 @@
+"""A site that is loaded from two dumps, the second as a snapshot, is what the second alone would make it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import func, select
+
+from jobs.errors import InputError
+from jobs.loading import layouts_of, load, load_files
+from jobs.requests import ImportDump, ImportPosts, ImportUsers, SweepSite
+from jobs.snapshots import Snapshot
+from models import Post, Run, SeenRow, State, Tag, User
+from models.stats_upkeep import drifted
+from tests.chaos.truth import Rows, differences, truth
+from tests.chaos.undisturbed import SITE, undisturbed_import
+from tests.conftest import BACKENDS, every_database
+from tests.contents import contents
+from tests.factories import json_posts, json_users, posts_of, run_of, running, write_jsonl, writer_for
+from tests.stumbling import stumble_through
+from tests.two_dumps import cut, write_two_dumps
+from worker.execution import Executor
+from worker.main import run_worker
+from worker.outcomes import Succeeded
+from worker.run_documents import document_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jobs.requests import Request
+    from tests.conftest import CommandLine
+    from worker.embedded import Services
+    from worker.resources import Resources
+    from worker.settings import Settings
+
+LOADED = ("users", "posts", "tags", "post_tags", "author_stats", "stale_authors")
+
+
+@pytest.fixture(scope="session")
+def dumps(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_two_dumps(tmp_path_factory.mktemp("two"))
+
+
+@pytest.fixture(scope="session")
+def fresh(
+    dumps: tuple[Path, Path],
+    services: Services,
+    sqlite_template: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Rows]:
+    """What the second dump makes of an empty database."""
+    path = tmp_path_factory.mktemp("fresh") / "headrace.db"
+    shutil.copy(sqlite_template, path)
+    with ThreadPoolExecutor(1) as threads:  # the test that asks first has a loop running already
+        import_it = undisturbed_import(dumps[1], path, services.redis_url)
+        return loaded(threads.submit(lambda: asyncio.run(import_it)).result())
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings with small batches."""
+    return settings.model_copy(update={"batch_size": 50})
+
+
+def loaded(rows: dict[str, Rows]) -> dict[str, Rows]:
+    return {table: rows[table] for table in LOADED}
+
+
+def dump(folder: Path, **how: Any) -> ImportDump:
+    return ImportDump(urls=(str(folder),), site=SITE, **how)
+
+
+async def done(resources: Resources, request: Request) -> dict[str, Any]:
+    run_id = await resources.client.enqueue(request)
+    await run_worker(resources, burst=True)
+    async with resources.database.reading() as session:
+        return await document_in(session, run_id)
+
+
+async def count(resources: Resources, model: Any, *conditions: Any) -> int:
+    async with resources.database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
+
+
+async def check_equal(resources: Resources, fresh: dict[str, Rows]) -> None:
+    assert differences(loaded(await truth(resources.database)), fresh) == []
+    assert await count(resources, SeenRow) == 0
+    async with resources.database.reading() as session:
+        assert await drifted(session) == 0
+
+
+def cases() -> list[Any]:
+    writers = {"postgresql": ("copy", "add_all")}
+    return [
+        pytest.param(backend, writer, split, id=f"{backend}-{writer}-{'split' if split else 'whole'}")
+        for backend in BACKENDS
+        for writer in writers.get(backend, ("add_all",))
+        for split in (False, True)
+    ]
+
+
+@pytest.mark.parametrize(("backend", "writer", "split"), cases(), indirect=["backend"])
+async def test_after_a_snapshot_all_is_as_a_fresh_import_leaves_it(
+    resources: Resources,
+    dumps: tuple[Path, Path],
+    fresh: dict[str, Rows],
+    writer: Any,
+    split: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    await done(resources, dump(dumps[0], writer=writer))
+    second = dump(dumps[1], writer=writer, split=split, snapshot=True)
+    run = await done(resources, second)
+    assert run["state"] == State.SUCCEEDED, run["error"]
+    await check_equal(resources, fresh)
+    deleted = {entity: counts["deleted"] for entity, counts in run["entities"].items()}
+    assert run["result"]["vanished"] == {entity: deleted[entity] for entity in ("posts", "users")}
+    assert min(deleted.values()) > 0
+    before = await contents(resources.database)
+    again = await done(resources, second)
+    assert (again["inserted"], again["updated"], again["deleted"]) == (0, 0, 0)
+    assert await contents(resources.database) == before
+
+
+@every_database
+async def test_a_snapshot_that_is_cut_off_after_every_few_batches_leaves_the_same(
+    resources: Resources, dumps: tuple[Path, Path], fresh: dict[str, Rows]
+) -> None:
+    await done(resources, dump(dumps[0]))
+    for _ in range(2):  # the second time nothing vanishes
+        assert await stumble_through(resources, dump(dumps[1], snapshot=True)) > 5
+        await check_equal(resources, fresh)
+
+
+@every_database
+async def test_a_dump_that_was_cut_off_is_refused_and_deletes_nothing_unless_forced(
+    resources: Resources, tmp_path: Path
+) -> None:
+    whole = write_jsonl(tmp_path / "posts.jsonl", json_posts(200))
+    await done(resources, ImportPosts(url=str(whole), site=SITE))
+    part = cut(whole, tmp_path / "part.posts.jsonl", 0.4)
+    with part.open("a") as file:
+        file.write(whole.read_text().splitlines(keepends=True)[150].replace('"score": ', '"score": 1'))
+    request = ImportPosts(url=str(part), site=SITE, snapshot=True)
+    run = await done(resources, request)
+    assert (run["state"], run["attempt"], run["updated"], run["deleted"]) == (State.FAILED, 1, 1, 0)
+    assert run["error"] == (
+        f"the files lack 119 of 200 posts of {SITE}; beyond 25 % they are taken for cut off: nothing was "
+        "deleted or marked; look at the files, and import them with --force if they are whole"
+    )
+    assert await count(resources, Post) == 200
+    run = await done(resources, request.model_copy(update={"force": True}))
+    assert (run["state"], run["deleted"]) == (State.SUCCEEDED, 119)
+    assert await count(resources, Post) == 81
+
+
+async def test_the_share_is_a_setting(headrace: CommandLine, resources: Resources, tmp_path: Path) -> None:
+    whole = write_jsonl(tmp_path / "posts.jsonl", json_posts(10))
+    await done(resources, ImportPosts(url=str(whole), site=SITE))
+    part = cut(whole, tmp_path / "part.posts.jsonl", 0.5)
+    command = ("import", part, "--site", SITE, "--snapshot", "--with-worker", "--json")
+    refused = await asyncio.to_thread(headrace, *command)
+    assert (refused.code, "lack 5 of 10 posts" in refused.err) == (1, True)
+    taken = await asyncio.to_thread(headrace, *command, HEADRACE_VANISH_PERCENT="50")
+    assert (taken.code, taken.json["deleted"], taken.json["result"]["vanished"]) == (0, 5, {"posts": 5})
+
+
+@every_database
+async def test_files_without_a_single_record_empty_no_site(resources: Resources, tmp_path: Path) -> None:
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    write_jsonl(folder / "posts.jsonl", json_posts(5))
+    write_jsonl(folder / "users.jsonl", json_users(7))
+    await done(resources, dump(folder))
+    (folder / "users.jsonl").write_text('{"external_id": null}\n')
+    resources.settings.__dict__["vanish_percent"] = 100.0
+    run = await done(resources, dump(folder, snapshot=True))
+    assert run["state"] == State.FAILED
+    assert "the files lack 7 of 7 users" in run["error"]
+    assert await count(resources, User) == 7
+
+
+@every_database
+async def test_marks_are_set_and_taken_off_by_records_that_come_back(
+    resources: Resources, tmp_path: Path
+) -> None:
+    whole = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
+    part = cut(whole, tmp_path / "part.posts.jsonl", 0.9)
+    await done(resources, ImportPosts(url=str(whole), site=SITE))
+    run = await done(resources, ImportPosts(url=str(part), site=SITE, snapshot=True, missing="mark"))
+    assert (run["deleted"], run["result"]["vanished"]) == (0, {"posts": 2})
+    marked = {key: post.missing_since for key, post in (await posts_of(resources.database, SITE)).items()}
+    assert {key for key, since in marked.items() if since} == {"18", "19"}
+    run = await done(resources, ImportPosts(url=str(part), site=SITE, snapshot=True, missing="mark"))
+    assert run["result"]["vanished"] == {"posts": 0}
+    assert {k: p.missing_since for k, p in (await posts_of(resources.database, SITE)).items()} == marked
+    run = await done(resources, ImportPosts(url=str(whole), site=SITE))
+    assert (run["updated"], run["unchanged"]) == (2, 18)
+    assert await count(resources, Post, Post.missing_since.is_not(None)) == 0
+
+
+@every_database
+async def test_what_is_kept_is_only_counted(resources: Resources, tmp_path: Path) -> None:
+    whole = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
+    await done(resources, ImportPosts(url=str(whole), site=SITE))
+    before = await contents(resources.database)
+    part = cut(whole, tmp_path / "part.posts.jsonl", 0.5)
+    run = await done(resources, ImportPosts(url=str(part), site=SITE, snapshot=True, missing="keep"))
+    assert (run["state"], run["result"]["vanished"]) == (State.SUCCEEDED, {"posts": 10})
+    assert await contents(resources.database) == before
+
+
+@every_database
+async def test_a_snapshot_of_users_alone_leaves_posts_with_the_names_of_those_who_went(
+    resources: Resources, tmp_path: Path
+) -> None:
+    await done(
+        resources, ImportPosts(url=str(write_jsonl(tmp_path / "posts.jsonl", json_posts(20))), site=SITE)
+    )
+    users = write_jsonl(tmp_path / "users.jsonl", json_users(7))
+    await done(resources, ImportUsers(url=str(users), site=SITE))
+    rest = cut(users, tmp_path / "rest.users.jsonl", 0.9)
+    run = await done(resources, ImportUsers(url=str(rest), site=SITE, snapshot=True))
+    assert (run["deleted"], await count(resources, Post)) == (1, 20)
+    post = (await posts_of(resources.database, SITE))["6"]
+    assert (post.author_id, post.author_external_id, post.author_name) == (None, "6", "user 6")
+    async with resources.database.reading() as session:
+        assert await drifted(session) == 0
+
+
+@every_database
+async def test_a_snapshot_leaves_other_sites_alone_and_tags_that_they_have(
+    resources: Resources, tmp_path: Path
+) -> None:
+    rows = json_posts(20)
+    mine = write_jsonl(tmp_path / "posts.jsonl", [row | {"tags": ["mine", "both"]} for row in rows])
+    others = write_jsonl(tmp_path / "other.posts.jsonl", [row | {"tags": ["both", "theirs"]} for row in rows])
+    names = write_jsonl(tmp_path / "other.tags.jsonl", [{"name": "named-by-them"}])
+    await done(resources, ImportPosts(url=str(mine), site=SITE))
+    for path in (others, names):
+        await done(resources, ImportDump(urls=(str(path),), site="other"))
+    bare = write_jsonl(tmp_path / "bare.posts.jsonl", [row | {"tags": []} for row in rows])
+    await done(resources, ImportPosts(url=str(bare), site=SITE, snapshot=True))
+    assert len(await posts_of(resources.database, "other")) == 20
+    async with resources.database.reading() as session:
+        assert set(await session.scalars(select(Tag.name))) == {"both", "theirs", "named-by-them"}
+
+
+async def test_one_dump_of_a_site_is_loaded_at_a_time_until_its_last_part(
+    resources: Resources, tmp_path: Path
+) -> None:
+    posts = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
+    asked = [
+        ImportDump(urls=(str(posts),), site=SITE, split=True, snapshot=True),
+        ImportPosts(url=str(posts), site=SITE, snapshot=True),
+        dump(tmp_path),
+    ]
+    ids = [await resources.client.enqueue(request) for request in asked]
+    await run_worker(resources, burst=True)
+    async with resources.database.reading() as session:
+        parts = await session.scalars(select(Run).where(Run.parent_id == ids[0]))
+        ends = [max(part.finished_at for part in parts if part.finished_at)]
+    runs = [await run_of(resources, run_id) for run_id in ids[1:]]
+    for run in sorted(runs, key=lambda run: run.started_at or run.created_at):
+        assert run.state == State.SUCCEEDED
+        assert run.started_at is not None
+        assert run.started_at >= max(ends)
+        ends.append(run.finished_at or run.created_at)
+
+
+@every_database
+async def test_what_another_import_brought_meanwhile_is_not_swept_away(
+    resources: Resources, tmp_path: Path
+) -> None:
+    posts = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
+    await done(resources, ImportPosts(url=str(posts), site=SITE))
+    context = await running(resources)
+    layouts = layouts_of([str(cut(posts, tmp_path / "part.posts.jsonl", 0.9))], "auto")
+    how = (context, layouts, SITE, writer_for(resources.database), Snapshot("delete", force=True))
+    await load_files(*how)
+    more = write_jsonl(tmp_path / "more.posts.jsonl", json_posts(30)[25:])
+    newer = await resources.client.enqueue(ImportPosts(url=str(more), site=SITE))
+    assert isinstance(await Executor(resources).execute(newer), Succeeded)
+    with pytest.raises(InputError, match=f"run {newer} has written to {SITE} since"):
+        await load(*how)
+    assert await count(resources, Post) == 25
+
+
+async def test_a_sweep_that_is_asked_for_by_itself_is_refused(resources: Resources, tmp_path: Path) -> None:
+    posts = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
+    await done(resources, ImportPosts(url=str(posts), site=SITE))
+    run = await done(resources, SweepSite(site=SITE, entities=("posts",), force=True))
+    assert run["state"] == State.FAILED
+    assert await count(resources, Post) == 20
+
+
+def test_what_becomes_of_missing_rows_is_for_snapshots(headrace: CommandLine, tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "posts.jsonl", json_posts(2))
+    for option in (("--missing", "mark"), ("--force",)):
+        refused = headrace("import", path, "--site", SITE, *option)
+        assert refused.code == 2
+        assert "--missing and --force are for --snapshot" in refused.err
