@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jobs.fetching.places import shown
 from jobs.requests import ImportRecords, SweepSite
 from models.family import family, parts_of
 from models.receipt import COUNTS
@@ -73,10 +74,16 @@ def document_of(run: Run, parts: Sequence[Run] = ()) -> dict[str, Any]:
 
 
 def shown_request(run: Run) -> dict[str, Any]:
-    """Give what was asked for, with the number of records in the place of those that the request carries."""
+    """Give what was asked for: URLs without what may be a secret, of the records it carries their number."""
     if run.job != ImportRecords.job:
-        return run.request
+        return {name: _without_secrets(value) for name, value in run.request.items()}
     return {name: len(value) if isinstance(value, list) else value for name, value in run.request.items()}
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_secrets(each) for each in value]
+    return shown(value) if isinstance(value, str) else value
 
 
 def _entity_of(receipts: Sequence[Receipt]) -> dict[str, Any]:

@@ -75,6 +75,7 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,6}/(second|minute|hour|day)$")]
 Origin = Annotated[str, AfterValidator(_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_words)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths), AfterValidator(_absolute)]
 
 
@@ -129,6 +130,18 @@ class Settings(BaseSettings):
     """Where exports may be written that are asked for over HTTP, besides `exports` in the home."""
     upload_bytes: int = Field(default=16 * 2**30, ge=1)
     """The largest upload."""
+    import_hosts: Words = ()
+    """Hosts, and buckets of object stores, that sources may be fetched from; all public ones if unset."""
+    import_private_hosts: bool = False
+    """Whether sources may be fetched from private and loopback addresses."""
+    fetch_bytes: int = Field(default=64 * 2**30, ge=1)
+    """The largest source that is fetched."""
+    fetch_seconds: float = Field(default=6 * 3_600.0, gt=0)
+    """How long one attempt may fetch."""
+    decompressed_bytes: int = Field(default=256 * 2**30, ge=1)
+    """How much one compressed file or archive may unpack to."""
+    decompressed_ratio: float = Field(default=250.0, ge=1)
+    """And how many times its size, beyond the first 64 MiB."""
     traces_exporter: str | None = Field(default=None, validation_alias=AliasChoices("OTEL_TRACES_EXPORTER"))
     traces_endpoint: str | None = Field(
         default=None,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from pydantic import ValidationError
 
-from jobs.loading import layouts_of, local_path
+from jobs.fetching.archives import is_archive
+from jobs.fetching.places import is_local, local_path
+from jobs.loading import layouts_of
 from jobs.requests import (
     FormatChoice,
     ImportDump,
@@ -21,6 +23,7 @@ from jobs.requests import (
 from jobs.writers.registry import choose_writer
 from worker.cli.app import start
 from worker.cli.asking import answer, asking_options
+from worker.cli.standard_input import input_kept
 from worker.retries import describe
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
 
 
 @click.command(name="import")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH|URL...", nargs=-1, required=True)
 @click.option("--site", required=True, help="Where the data comes from; part of every natural key.")
 @click.option(
     "--entity",
@@ -88,13 +91,17 @@ def import_(  # noqa: PLR0913 - the contract's options
 ) -> None:
     """Import Stack Exchange XML, JSON Lines or CSV files, or folders with Users, Tags and Posts files.
 
+    They may lie on this host, at an http(s) URL or in an object store, and in a 7z archive; - is standard
+    input.
+
     New rows are inserted, changed rows updated, unchanged rows left alone; records that cannot be loaded
     are kept as rejects. Importing again is safe.
     """
     settings = start()
     choose_writer(writer, settings.dialect)
     how = snapshot_fields(missing, snapshot=snapshot, force=force) | {"max_rejects": max_rejects}
-    request = request_for(paths, site, entity, format_, writer, split=split, **how)
+    with input_kept(paths, settings) as kept:
+        request = request_for(kept, site, entity, format_, writer, split=split, **how)
     answer(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
 
 
@@ -120,7 +127,7 @@ def request_for(
     split: bool = False,
     **how: Any,
 ) -> Request:
-    """Make the request for one file, or for several and folders; look into the files before asking.
+    """Make the request for one file, or for several and folders; look into those that are here before asking.
 
     `how` are fields that every import has.
 
@@ -129,17 +136,22 @@ def request_for(
         click.UsageError: an option cannot be meant so.
 
     """
-    absolute = tuple(str(local_path(path).absolute()) for path in paths)
-    several = len(paths) > 1 or Path(absolute[0]).is_dir()
+    urls = tuple(str(local_path(path).absolute()) if is_local(path) else path for path in paths)
+    plain = [url for url in urls if is_local(url) and not is_archive(Path(url))]
+    several = len(urls) > 1 or Path(urls[0]).is_dir()
     if several and entity != "auto":
         raise click.UsageError("--entity is for a single file; a folder's files are known by their names")
     if split and entity != "auto":
         raise click.UsageError("--split takes files whose name or content says what they hold")
-    layouts = layouts_of(absolute, format_, None if entity == "auto" else entity)
+    if split and len(plain) < len(urls):
+        raise click.UsageError("--split takes files and folders of this host that are no archives")
+    known = [layout.entity for layout in layouts_of(plain, format_, None if entity == "auto" else entity)]
+    if entity != "auto":
+        known = [entity]
     how |= {"site": site, "format": format_, "writer": writer}
     try:
-        if several or split:
-            return ImportDump(urls=absolute, split=split, **how)
-        return IMPORT_OF[layouts[0].entity](url=absolute[0], **how)
+        if several or split or not known:
+            return ImportDump(urls=urls, split=split, **how)
+        return IMPORT_OF[known[0]](url=urls[0], **how)
     except ValidationError as error:
         raise click.UsageError(describe(error)) from error
