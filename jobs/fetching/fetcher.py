@@ -81,7 +81,9 @@ class Fetcher:
             return list(members)
         return await self._unpack(path, original, place, originals)
 
-    async def _unpack(self, archive: Path, original: Original, place: Path, originals: Originals) -> list[Path]:
+    async def _unpack(
+        self, archive: Path, original: Original, place: Path, originals: Originals
+    ) -> list[Path]:
         work = partial(unpack_members, archive, original, place, self.limits.unpacked)
         members = await in_thread(work)
         originals |= members

@@ -62,7 +62,7 @@ def local_path(url: str) -> Path:
 
 def shown(url: str) -> str:
     """Give a URL without what may be a secret: user, password, the values of its query; a path as it is."""
-    if "://" not in url:
+    if "://" not in url or url.startswith("file://"):
         return url
     try:
         parts = urlsplit(url)
