@@ -10,6 +10,7 @@ from jobs.ranges import ranges_of
 from jobs.reject_limit import RejectLimit
 from jobs.requests import ImportPosts, ImportTags, ImportUsers, LinkPosts, RefreshAuthorStats, SweepSite
 from jobs.snapshots import Snapshot
+from jobs.watching import Watch
 from jobs.writers.registry import choose_writer
 
 if TYPE_CHECKING:
@@ -19,20 +20,28 @@ if TYPE_CHECKING:
     from jobs.requests import ByteRange, ImportDump, Request
     from jobs.sources.opening import Layout
 
+UNCHANGED = {"unchanged": True}
 PART_OF = {"users": ImportUsers, "tags": ImportTags, "posts": ImportPosts}
 
 
 async def import_dump(context: JobContext, request: ImportDump) -> dict[str, Any] | None:
     """Load several files or whole folders: users first, then tags, then posts; or split them into ranges."""
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
+    watch, begins = Watch(context, request), context.checkpoint is None
+    if begins and await watch.is_unchanged():
+        return UNCHANGED
     layouts = await asyncio.to_thread(layouts_of, await fetched(context, request.urls), request.format)
     if request.split:
         _refuse_fetched(context)
         stages = await asyncio.to_thread(_stages, request, layouts)
         context.split(*stages, then=RefreshAuthorStats())
         return None
+    if await watch.holds_the_same(layouts) and begins:
+        return UNCHANGED
     limit, snapshot = RejectLimit(request.max_rejects), Snapshot.of(request)
-    return await load(context, layouts, request.site, writer, limit, snapshot)
+    result = await load(context, layouts, request.site, writer, limit, snapshot, check=watch.check_counts)
+    await watch.note_loaded()
+    return result
 
 
 def _refuse_fetched(context: JobContext) -> None:

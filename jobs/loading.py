@@ -26,7 +26,7 @@ from models.post import link_authors, link_parents
 from models.run_file import note_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from jobs.chunks import Chunk
     from jobs.context import Batch, JobContext
@@ -63,13 +63,18 @@ async def load(
     writer: Writer,
     limit: RejectLimit = RejectLimit(),  # noqa: B008 - it is frozen
     snapshot: Snapshot | None = None,
+    *,
+    check: Callable[[], Awaitable[None]] | None = None,
 ) -> dict[str, Any]:
     """Load files one after the other, link what arrived late, refresh statistics; give the run's result.
 
-    If they are a snapshot of the site, it is made equal to them.
+    If they are a snapshot of the site, it is made equal to them. The `check` sees what was read before
+    anything is deleted for what was not; it may raise.
     """
     result = await load_files(context, layouts, site, writer, limit, snapshot)
     await link(context, site)
+    if check:
+        await check()
     if snapshot:
         result |= await sweep(context, site, {layout.entity for layout in layouts}, snapshot)
     await supersede(context, site)

@@ -75,6 +75,8 @@ MaxRejects = Annotated[
 Records = Annotated[tuple[dict[str, Any], ...], BeforeValidator(as_json)]
 MOST_RECORDS = 1_000
 MOST_RECORDS_BYTES = 1024 * 1024
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Expected = dict[Literal["users", "posts", "tags"], Annotated[int, Field(ge=0, le=2**53)]]
 FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv", "parquet"]
 WriterChoice = Literal["auto", "add_all", "copy"]
 Missing = Literal["keep", "mark", "delete"]
@@ -194,6 +196,10 @@ class ImportDump(ImportRequest):
     job: ClassVar[str] = "import_dump"
     at_once: ClassVar[int | None] = 1
     urls: Annotated[tuple[Text, ...], Field(min_length=1)]
+    source: SourceName | None = None
+    """The name of a source that is imported again and again; what is unchanged is not loaded again."""
+    expect: Expected = {}
+    """How many records of users, posts and tags must be read at least; else the run fails."""
     split: bool = False
     """Cut the files into ranges, each loaded by a run of its own: users' and tags' first, then posts'.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from models.database import open_database
-from worker.gauges import PoolGauges, QueueGauges
+from worker.gauges import PoolGauges, QueueGauges, SourceGauges
 from worker.metrics import Metrics
 from worker.web.metrics import RequestMetrics
 
@@ -55,6 +55,7 @@ async def test_every_metric_is_documented_and_no_other() -> None:
     Metrics(registry)
     RequestMetrics(registry)
     registry.register(queue)
+    registry.register(SourceGauges())
     async with open_database("sqlite:////nowhere", application="tests") as database:
         registry.register(PoolGauges(database))
         metrics = {family.name + ENDINGS.get(family.type, "") for family in registry.collect()}

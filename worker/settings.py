@@ -130,6 +130,8 @@ class Settings(BaseSettings):
     """Where exports may be written that are asked for over HTTP, besides `exports` in the home."""
     upload_bytes: int = Field(default=16 * 2**30, ge=1)
     """The largest upload."""
+    sources: Path | None = None
+    """A TOML file of sources that are imported by the clock."""
     import_hosts: Words = ()
     """Hosts, and buckets of object stores, that sources may be fetched from; all public ones if unset."""
     import_private_hosts: bool = False

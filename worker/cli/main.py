@@ -17,6 +17,7 @@ from worker.cli.reverting import revert
 from worker.cli.runs import cancel, retry, run, runs
 from worker.cli.samples import sample
 from worker.cli.schedules import schedule
+from worker.cli.sources import sources
 from worker.cli.statistics import authors, stats
 from worker.cli.tokens import token
 from worker.cli.web import web
@@ -26,6 +27,7 @@ from worker.retries import describe
 from worker.schedule import ScheduleError
 from worker.schema import SchemaError
 from worker.settings import SettingsError
+from worker.source_file import SourceFileError
 from worker.supervisor import ProcessError
 
 EXPECTED = (
@@ -36,6 +38,7 @@ EXPECTED = (
     ServiceError,
     SchemaError,
     SettingsError,
+    SourceFileError,
 )
 FAILED = 1
 
@@ -64,6 +67,7 @@ for command in (
     replay,
     revert,
     schedule,
+    sources,
     stats,
     authors,
     export,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from rich.box import SIMPLE
 from rich.table import Table
@@ -13,6 +14,12 @@ from worker.run_documents import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+
+
+def in_zone(moment: datetime | None, zone: str) -> str:
+    """Show a moment as a clock of the zone has it, or nothing."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if moment else ""
 
 
 def show_receipt(document: dict[str, Any]) -> None:
