@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
+from jobs.fetching.places import OBJECT_STORES
 from models.statements import STATEMENT_SECONDS
 from models.urls import async_url
 
@@ -69,13 +71,22 @@ def _origin(origin: str) -> str:
     return origin
 
 
+def _hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    stores = "|".join(OBJECT_STORES)
+    if wrong := [host for host in hosts if not re.fullmatch(rf"(({stores})://|\*\.)?[^/:*@\s]+", host)]:
+        raise ValueError(
+            f"{wrong[0]!r} is no host; expected e.g. data.example.org, *.example.org or s3://bucket"
+        )
+    return hosts
+
+
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,6}/(second|minute|hour|day)$")]
 Origin = Annotated[str, AfterValidator(_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_words)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_hosts)]
 Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths), AfterValidator(_absolute)]
 
 
@@ -132,7 +143,7 @@ class Settings(BaseSettings):
     """The largest upload."""
     sources: Path | None = None
     """A TOML file of sources that are imported by the clock."""
-    import_hosts: Words = ()
+    import_hosts: Hosts = ()
     """Hosts, and buckets of object stores, that sources may be fetched from; all public ones if unset."""
     import_private_hosts: bool = False
     """Whether sources may be fetched from private and loopback addresses."""

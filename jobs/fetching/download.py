@@ -96,9 +96,13 @@ class Download:
         length = _number(header(response, "Content-Length"))
         if response.status == HTTPStatus.PARTIAL_CONTENT:
             start, self.total = _content_range(response)
-            if start != self.part.size:
+            # A server may send a range of another version, although it was asked not to.
+            if start != self.part.size or validator_of(response) not in {"", self.part.validator}:
                 await asyncio.to_thread(self.part.begin, "")
-                raise FetchError(self.url, "the server sent another range than it was asked for")
+                raise FetchError(
+                    self.url,
+                    "the server sent another range, or one of another version, than it was asked for",
+                )
         else:
             self.total = length
             await asyncio.to_thread(self.part.begin, validator_of(response))

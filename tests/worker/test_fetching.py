@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from signal import SIGTERM
+from signal import SIGKILL, SIGTERM, Signals
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from jobs.requests import ImportDump, ImportPosts
 from models import Reject, Run, State
+from models.clock import now
 from models.family import cancel_runs
 from tests.chaos.fail_points import COMMITTED_NOT_SEEN
 from tests.chaos.held import hold
@@ -20,6 +21,7 @@ from tests.conftest import every_database
 from tests.factories import SITE, json_posts, json_users, run_of, write_jsonl
 from tests.jobs.fetching.serving import Site, served
 from tests.jobs.fetching.test_archives import archive_of
+from worker.dispatcher import dispatch
 from worker.execution import Executor
 from worker.fetching import fetcher_of, sweep
 from worker.outcomes import Failed, Interrupted, Retry, Succeeded
@@ -54,6 +56,13 @@ async def interrupted(resources: Resources, run_id: UUID, monkeypatch: pytest.Mo
     executor.stopping.set()
     held.released.set()
     assert isinstance(await attempt, Interrupted)
+
+
+async def taken_back(resources: Resources) -> None:
+    """Let the lease of a killed worker run out, and its run be queued again."""
+    async with resources.database.writing.begin() as session:
+        await session.execute(update(Run).values(lease_until=now(-1)))
+    await dispatch(resources)
 
 
 def spooled(resources: Resources) -> list[str]:
@@ -116,8 +125,9 @@ async def test_an_attempt_on_the_same_host_fetches_nothing_again(
         assert len(site.asked) == 1
 
 
-async def test_sigterm_ends_a_fetch_promptly_and_keeps_what_is_there(
-    near: Resources, headrace: CommandLine, tmp_path: Path
+@pytest.mark.parametrize("number", [SIGTERM, SIGKILL])
+async def test_a_signal_ends_a_fetch_promptly_and_what_is_there_is_gone_on_with(
+    near: Resources, headrace: CommandLine, tmp_path: Path, number: Signals
 ) -> None:
     private = {"HEADRACE_IMPORT_PRIVATE_HOSTS": "true", "HEADRACE_SHUTDOWN_SECONDS": "100"}
     rows = [row | {"content": "x" * 3_000} for row in json_posts(600)]
@@ -129,10 +139,12 @@ async def test_sigterm_ends_a_fetch_promptly_and_keeps_what_is_there(
         async with asyncio.timeout(60):
             while sum(part.stat().st_size for part in spool.rglob("part")) < 2**20:
                 await asyncio.sleep(0.05)
-        process.send_signal(SIGTERM)
-        assert await asyncio.to_thread(process.wait, 30) == 0
+        process.send_signal(number)
+        assert await asyncio.to_thread(process.wait, 30) == (0 if number == SIGTERM else -SIGKILL)
+        if number == SIGKILL:
+            await taken_back(near)
         run = await run_of(near, run_id)
-        assert (run.state, run.failures, run.crashes) == (State.QUEUED, 0, 0)
+        assert (run.state, run.failures, run.crashes) == (State.QUEUED, 0, int(number == SIGKILL))
         site.stalls_after = None
         assert isinstance(await Executor(near).execute(run_id), Succeeded)
         assert site.asked[-1]["range"].startswith("bytes=")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,10 +20,13 @@ from tests.conftest import command_line, every_database
 from tests.factories import SITE, json_posts, run_of, write_jsonl
 from tests.jobs.fetching.serving import Site, served
 from worker.execution import Executor
+from worker.gauges import SourceGauges
 from worker.outcomes import Failed, Succeeded
+from worker.rounds import beside
 from worker.schedule import schedule_of
 from worker.scheduler import take_due
 from worker.source_file import SourceFileError, read_sources
+from worker.source_watch import keep_watching_sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -289,3 +293,14 @@ def test_a_worker_does_not_start_with_such_a_file(headrace: CommandLine, tmp_pat
 def test_a_source_may_not_have_the_name_of_an_entry_of_ours(headrace: CommandLine, tmp_path: Path) -> None:
     file = sources_file(tmp_path, beer("/a").replace('name = "beer"', 'name = "rebuild-stats"'))
     assert "is one of the schedule's own" in headrace("check", HEADRACE_SOURCES=str(file)).out
+
+
+async def test_the_metric_shows_which_sources_are_in_alarm(resources: Resources) -> None:
+    async with resources.database.writing.begin() as session:
+        session.add(SourceState(name="beer", alarm="40 posts"))
+    gauges = SourceGauges()
+    async with beside(partial(keep_watching_sources, resources, ["beer", "wine"], gauges)):
+        async with asyncio.timeout(20):
+            while not (shown := [sample for family in gauges.collect() for sample in family.samples]):
+                await asyncio.sleep(0.02)
+    assert {sample.labels["source"]: sample.value for sample in shown} == {"beer": 1, "wine": 0}

@@ -84,9 +84,11 @@ async def test_what_has_no_strong_validator_begins_anew(house: House) -> None:
     assert path.read_bytes() == CONTENT
 
 
-async def test_a_file_that_changed_between_two_connections_is_never_mixed(house: House) -> None:
-    async with served(Site(CONTENT, cuts=[1_500_000], statuses=[])) as site:
-        site.lengths = [len(CONTENT)]
+@pytest.mark.parametrize("careless", [False, True])
+async def test_a_file_that_changed_between_two_connections_is_never_mixed(
+    house: House, *, careless: bool
+) -> None:
+    async with served(Site(CONTENT, cuts=[1_500_000], careless=careless)) as site:
         fetching = asyncio.create_task(house.fetch(site.url()))
         while not site.asked:
             await asyncio.sleep(0.01)
