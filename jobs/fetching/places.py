@@ -70,7 +70,7 @@ def shown(url: str) -> str:
             [(name, HIDDEN) for name, _ in parse_qsl(parts.query, keep_blank_values=True)], safe="*"
         )
     except ValueError:
-        return f"{url.partition('://')[0]}://{HIDDEN}"
+        return f"{url.partition('://')[0]}://{HIDDEN}" if {"@", "?"} & {*url} else url
     user, found, host = parts.netloc.rpartition("@")
     netloc = f"{HIDDEN}@{host}" if found and user else host
     return parts._replace(netloc=netloc, query=query or (parts.query and HIDDEN), fragment="").geturl()
