@@ -17,7 +17,7 @@ from jobs.fetching.errors import FetchError, PlaceRefusedError
 from jobs.fetching.places import WEB
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 
     from httpcore import AsyncNetworkBackend, AsyncNetworkStream, Response
 
@@ -100,10 +100,8 @@ class Web:
                 ) as response,
             ):
                 yield response
-        except ssl.SSLError as error:
-            raise PlaceRefusedError(url, _reason(error), "check the server's certificate") from error
         except BROKEN as error:
-            if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            if any(isinstance(reason, ssl.SSLCertVerificationError) for reason in _reasons(error)):
                 raise PlaceRefusedError(url, _reason(error), "check the server's certificate") from error
             raise FetchError(url, _reason(error)) from error
 
@@ -172,6 +170,13 @@ def _headers(url: str) -> dict[str, str]:
         secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
         asked["Authorization"] = f"Basic {base64.b64encode(secret).decode()}"
     return asked
+
+
+def _reasons(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and what led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _reason(error: BaseException) -> str:

@@ -151,6 +151,22 @@ async def test_a_signal_ends_a_fetch_promptly_and_what_is_there_is_gone_on_with(
     assert (await run_of(near, run_id)).receipts[0].inserted == 600
 
 
+async def test_a_run_shows_how_far_its_fetch_is(
+    near: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.fetching.fetcher.REPORT_SECONDS", 0.0)
+    content = posts(tmp_path, 20_000)
+    async with served(Site(content, stalls_after=len(content) - 5)) as site:
+        run_id = await near.client.enqueue(ImportPosts(url=site.url(), site=SITE))
+        attempt = asyncio.create_task(Executor(near).execute(run_id))
+        async with asyncio.timeout(30):
+            while not (run := await run_of(near, run_id)).bytes_done:
+                await asyncio.sleep(0.05)
+        attempt.cancel()
+        await asyncio.wait([attempt])
+    assert 2**20 <= run.bytes_done < run.bytes_total == len(content)
+
+
 async def test_a_run_that_is_cancelled_while_it_fetches_stops_and_is_swept(
     near: Resources, tmp_path: Path
 ) -> None:

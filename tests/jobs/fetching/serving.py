@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
 
@@ -35,6 +36,8 @@ class Site:
     heads: bool = True
     asked: list[dict[str, str]] = field(default_factory=list)
     stalled: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    answering: set[asyncio.Task[None]] = field(default_factory=set)
     port: int = 0
 
     def url(self, path: str = "posts.jsonl", *, host: str = "127.0.0.1") -> str:
@@ -48,6 +51,8 @@ class Site:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection."""
+        if (task := asyncio.current_task()) is not None:
+            self.answering.add(task)
         try:
             await self._answer(_read(await reader.readuntil(b"\r\n\r\n")), writer)
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -89,7 +94,8 @@ class Site:
             writer.write(body[: self.stalls_after])
             await writer.drain()
             self.stalled.set()
-            await asyncio.sleep(600)
+            await self.over.wait()
+            return
         writer.write(body[: self.cuts.pop(0)] if self.cuts else body)
         await writer.drain()
 
@@ -100,17 +106,16 @@ class Site:
 
 
 @asynccontextmanager
-async def served(site: Site) -> AsyncIterator[Site]:
+async def served(site: Site, tls: ssl.SSLContext | None = None) -> AsyncIterator[Site]:
     """Serve a site on a free port of loopback."""
-    server = await asyncio.start_server(site.answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(site.answer, "127.0.0.1", 0, ssl=tls)
     site.port = server.sockets[0].getsockname()[1]
     try:
         yield site
     finally:
         server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            if getattr(task.get_coro(), "__name__", "") == "answer":
-                task.cancel()
+        site.over.set()
+        await asyncio.gather(*site.answering)
 
 
 def _read(head: bytes) -> dict[str, str]:
