@@ -206,6 +206,12 @@ class ImportDump(ImportRequest):
     Links and statistics follow when all have succeeded.
     """
 
+    @model_validator(mode="after")
+    def _counted_as_a_whole(self) -> Self:
+        if self.split and (self.source or self.expect):
+            raise ValueError("source and expect are for an import that is not split: no part sees all of it")
+        return self
+
     @property
     def limit_key(self) -> str:
         """Count the dumps of one site."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from jobs.requests import ImportDump
@@ -169,6 +170,12 @@ async def test_without_a_source_a_minimum_still_fails_the_run(near: Resources, t
     assert isinstance(await Executor(near).execute(run_id), Failed)
     async with near.database.reading() as session:
         assert (await session.scalars(select(SourceState))).all() == []
+
+
+@pytest.mark.parametrize("fields", [{"source": "beer"}, {"expect": {"posts": 1}}])
+def test_what_is_split_cannot_be_counted(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="for an import that is not split"):
+        ImportDump(urls=("/a",), site=SITE, split=True, **fields)
 
 
 def sources_file(folder: Path, text: str) -> Path:
