@@ -56,7 +56,7 @@ def layouts_of(urls: Sequence[str], format_: FormatChoice, entity: Entity | None
     return sorted(found, key=lambda layout: order.index(layout.entity))
 
 
-async def load(
+async def load(  # noqa: PLR0913 - all that an import is made of
     context: JobContext,
     layouts: Sequence[Layout],
     site: str,

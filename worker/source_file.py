@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from jobs.errors import InputError
 from jobs.fetching.places import is_local, local_path
-from jobs.requests import Expected, FormatChoice, ImportDump, SiteName, SourceName, Text
+from jobs.requests import Expected, FormatChoice, ImportDump, Missing, SiteName, SourceName, Text
 from worker.settings import TimeZone
 
 if TYPE_CHECKING:
@@ -61,12 +61,16 @@ class ScheduledSource(BaseModel):
     urls: tuple[Url, ...] = ()
     time_zone: TimeZone | None = None
     format: FormatChoice = "auto"
+    snapshot: bool = False
+    missing: Missing = "delete"
     expect: Expected = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_a_place(self) -> Self:
         if (self.url is None) == (not self.urls):
             raise ValueError("give either url or urls")
+        if self.missing != "delete" and not self.snapshot:
+            raise ValueError("missing is for a snapshot")
         return self
 
     @property
@@ -77,9 +81,8 @@ class ScheduledSource(BaseModel):
     def request(self, folder: Path) -> ImportDump:
         """Give what its ticks ask for; paths are meant in the folder of the file."""
         urls = (str(folder / local_path(url)) if is_local(url) else url for url in self.places)
-        return ImportDump(
-            urls=tuple(urls), site=self.site, format=self.format, source=self.name, expect=self.expect
-        )
+        how = self.model_dump(include={"site", "format", "snapshot", "missing", "expect"})
+        return ImportDump(urls=tuple(urls), source=self.name, **how)
 
     def zone(self, settings: Settings) -> ZoneInfo:
         """Give the zone in which its hours are meant."""

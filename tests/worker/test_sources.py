@@ -140,12 +140,29 @@ async def test_too_few_records_fail_the_run_and_raise_an_alarm_until_the_next_go
         assert outcome.error.startswith("40 posts were read, and there must be 50")
         known = await state(near)
         assert known.alarm == "40 posts were read, and there must be 50"
-    async with near.database.reading() as session:
-        assert await session.scalar(select(func.count()).select_from(Post)) == 60
+    assert await kept(near) == 60
     write_jsonl(path, json_posts(55))
     await result(near, str(path), expect=enough)
     known = await state(near)
     assert (known.alarm, known.alarm_since, known.counts) == (None, None, {"posts": 55})
+
+
+@every_database
+async def test_a_snapshot_with_too_few_records_deletes_nothing(near: Resources, tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "posts.jsonl", json_posts(60))
+    how: dict[str, Any] = {"snapshot": True, "expect": {"posts": 50}}
+    await result(near, str(path), **how)
+    write_jsonl(path, json_posts(49))
+    assert isinstance(await imported(near, str(path), **how), Failed)
+    assert await kept(near) == 60
+    write_jsonl(path, json_posts(50))
+    await result(near, str(path), **how)
+    assert await kept(near) == 50
+
+
+async def kept(resources: Resources) -> int:
+    async with resources.database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(Post)) or 0
 
 
 async def test_a_fall_to_less_than_half_is_a_warning_where_no_minimum_says_what_is_right(
@@ -193,7 +210,8 @@ async def test_a_source_is_imported_by_the_clock_once_among_all_workers(
     resources: Resources, tmp_path: Path
 ) -> None:
     write_jsonl(tmp_path / "posts.jsonl", json_posts(60))
-    file = sources_file(tmp_path, beer("posts.jsonl", "expect = { posts = 60 }"))
+    more = 'expect = { posts = 60 }\nsnapshot = true\nmissing = "mark"'
+    file = sources_file(tmp_path, beer("posts.jsonl", more))
     settings = resources.settings.model_copy(update={"sources": file})
     schedule = schedule_of(settings)[-1:]
     async with resources.database.writing.begin() as session:
@@ -202,7 +220,14 @@ async def test_a_source_is_imported_by_the_clock_once_among_all_workers(
     async with resources.database.reading() as session:
         [run] = (await session.scalars(select(Run))).all()
         assert len((await session.scalars(select(Tick))).all()) == 1
-    assert run.request["urls"] == [str(tmp_path / "posts.jsonl")]
+    assert run.request == {
+        "urls": [str(tmp_path / "posts.jsonl")],
+        "site": "beer",
+        "source": "beer",
+        "expect": {"posts": 60},
+        "snapshot": True,
+        "missing": "mark",
+    }
     assert isinstance(await Executor(resources).execute(run.id), Succeeded)
     assert (await run_of(resources, run.id)).receipts[0].inserted == 60
 
@@ -284,6 +309,7 @@ def test_check_says_one_line_for_each_fault_of_the_file(headrace: CommandLine, t
         (beer("/a") + beer("/b"), "there are several sources beer"),
         (beer("/a", 'urls = ["/b"]'), "give either url or urls"),
         (beer("/a", "snapshot = 3"), "snapshot"),
+        (beer("/a", 'missing = "mark"'), "missing is for a snapshot"),
     ],
 )
 def test_a_file_of_sources_that_cannot_be_kept_is_refused(tmp_path: Path, text: str, says: str) -> None:
