@@ -260,6 +260,16 @@ class ReplayRejects(Request):
         return f"{self.job} {self.run}"
 
 
+class PlanImport(ImportRequest):
+    """Say what an import of files would do: what is new, changed or gone, and whose figures move.
+
+    Nothing is written but the run's result.
+    """
+
+    job: ClassVar[str] = "plan_import"
+    urls: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
 class LinkPosts(Request):
     """Link the posts of a site to authors and parents that arrived after them; imports do so at their end."""
 

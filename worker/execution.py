@@ -7,7 +7,7 @@ import os
 import socket
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -177,10 +177,15 @@ def _span_attributes(run: Claim) -> dict[str, str | int]:
     return {"headrace.run_id": str(run.id), "headrace.attempt": run.attempt}
 
 
+def _brief(result: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is no plain value: a report is for whoever asked."""
+    return {name: value for name, value in result.items() if not isinstance(value, dict | list)}
+
+
 def _log_outcome(outcome: Outcome, counts: dict[str, int]) -> None:
     match outcome:
         case Succeeded(result):
-            log.info("run.succeeded", **(result or {}), **counts)
+            log.info("run.succeeded", **_brief(result or {}), **counts)
         case Failed(error):
             log.error("run.failed", error=error, **counts)
         case Retry(error, delay):

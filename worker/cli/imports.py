@@ -23,6 +23,7 @@ from jobs.requests import (
 from jobs.writers.registry import choose_writer
 from worker.cli.app import start
 from worker.cli.asking import answer, asking_options
+from worker.cli.plans import plan_instead
 from worker.cli.standard_input import input_kept
 from worker.retries import describe
 
@@ -72,6 +73,7 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
 @click.option(
     "--force", is_flag=True, help="With --snapshot: also where they lack a large share of the site."
 )
+@click.option("--plan", is_flag=True, help="Say what the import would do, and write nothing.")
 @asking_options
 def import_(  # noqa: PLR0913 - the contract's options
     *,
@@ -85,6 +87,7 @@ def import_(  # noqa: PLR0913 - the contract's options
     snapshot: bool,
     missing: Any,
     force: bool,
+    plan: bool,
     wait: bool,
     with_worker: bool,
     as_json: bool,
@@ -100,8 +103,13 @@ def import_(  # noqa: PLR0913 - the contract's options
     settings = start()
     choose_writer(writer, settings.dialect)
     how = snapshot_fields(missing, snapshot=snapshot, force=force) | {"max_rejects": max_rejects}
+    if plan and (wait or with_worker):
+        raise click.UsageError("--plan makes no run that could be waited for")
     with input_kept(paths, settings) as kept:
         request = request_for(kept, site, entity, format_, writer, split=split, **how)
+        if plan:
+            plan_instead(settings, request, {*kept} - {*paths}, as_json=as_json)
+            return
     answer(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
 
 
