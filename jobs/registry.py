@@ -31,9 +31,13 @@ from jobs.requests import (
     Request,
     RevertRun,
     SweepSite,
+    VerifyRun,
+    VerifySite,
 )
 from jobs.revert_run import revert_run
 from jobs.sweep_site import sweep_site
+from jobs.verify_run import verify_run
+from jobs.verify_site import verify_site
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -64,6 +68,8 @@ JOBS: tuple[Job, ...] = (
     Job(ImportRecords, import_records),
     Job(ReplayRejects, replay_rejects, timeout_seconds=24 * HOUR),
     Job(PlanImport, plan_import, timeout_seconds=24 * HOUR),
+    Job(VerifyRun, verify_run, timeout_seconds=24 * HOUR),
+    Job(VerifySite, verify_site, timeout_seconds=6 * HOUR),
     Job(LinkPosts, link_posts, timeout_seconds=6 * HOUR),
     Job(SweepSite, sweep_site, timeout_seconds=24 * HOUR),
     Job(RevertRun, revert_run, timeout_seconds=24 * HOUR),

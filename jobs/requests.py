@@ -270,6 +270,22 @@ class PlanImport(ImportRequest):
     urls: Annotated[tuple[Text, ...], Field(min_length=1)]
 
 
+class VerifyRun(Request):
+    """Hold what an import says of itself against its files, and both against the tables."""
+
+    job: ClassVar[str] = "verify_run"
+    queue: ClassVar[QueueName] = "bulk"
+    run: UUID
+
+
+class VerifySite(Request):
+    """Count the rows of a site and add up their digests, so that two databases can be compared."""
+
+    job: ClassVar[str] = "verify_site"
+    queue: ClassVar[QueueName] = "bulk"
+    site: SiteName
+
+
 class LinkPosts(Request):
     """Link the posts of a site to authors and parents that arrived after them; imports do so at their end."""
 

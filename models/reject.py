@@ -105,3 +105,24 @@ async def take_rejects(session: AsyncSession, ids: Collection[int]) -> dict[int,
     query = select(Reject).where(Reject.id.in_(ids), Reject.replayed_by.is_(None)).order_by(Reject.id)
     rows = await session.scalars(query.with_for_update())
     return {reject.id: reject for reject in rows}
+
+
+async def reject_positions(
+    session: AsyncSession, run_id: UUID, file_number: int, first: int, end: int
+) -> set[int]:
+    """Give the positions of the rejects of a part of a file, from `first` up to `end`."""
+    query = select(Reject.position).where(
+        Reject.run_id == run_id,
+        Reject.file_number == file_number,
+        Reject.position >= first,
+        Reject.position < end,
+    )
+    return set(await session.scalars(query))
+
+
+async def count_replayed(session: AsyncSession, run_ids: Collection[UUID], entity: str) -> int:
+    """Count the rejects of runs that were loaded after all."""
+    query = select(func.count()).where(
+        Reject.run_id.in_(run_ids), Reject.entity == entity, Reject.replayed_by.is_not(None)
+    )
+    return await session.scalar(query) or 0

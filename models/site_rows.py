@@ -8,6 +8,8 @@ from sqlalchemy import func, select
 
 from models.dialect import among
 from models.post import UNLINKED_AUTHOR, Post
+from models.run_file import RunFile
+from models.tag import Tag, post_tags
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
@@ -28,6 +30,25 @@ async def count_rows(
     if unmarked:
         query = query.where(model.missing_since.is_(None))
     return await session.scalar(query) or 0
+
+
+async def count_rows_from(
+    session: AsyncSession, model: type[User | Post], site: str, file_ids: Collection[int]
+) -> int:
+    """Count the rows of a site that records of these files wrote last."""
+    query = select(func.count()).where(model.site == site, model.file_id.in_(file_ids))
+    return await session.scalar(query) or 0
+
+
+async def tags_of_site(session: AsyncSession, site: str) -> AsyncIterator[Sequence[str]]:
+    """Stream the tags that a site's posts have, or that its files brought first; some at a time."""
+    used = select(post_tags.c.tag_id).join(Post, Post.id == post_tags.c.post_id).where(Post.site == site)
+    brought = select(Tag.id).join(RunFile, RunFile.id == Tag.file_id).where(RunFile.site == site)
+    of_site = used.union(brought).subquery()
+    query = select(Tag.name).join(of_site, of_site.c.tag_id == Tag.id)
+    result = await session.stream_scalars(query.execution_options(yield_per=ROWS_AT_ONCE))
+    async for names in result.partitions():
+        yield names
 
 
 async def waiting_posts(

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jobs import digests
 from jobs.fetching.places import shown
 from jobs.requests import ImportRecords, SweepSite
 from models.family import family, parts_of
@@ -88,7 +89,8 @@ def _without_secrets(value: Any) -> Any:
 
 def _entity_of(receipts: Sequence[Receipt]) -> dict[str, Any]:
     unknown = sum((Counter(receipt.unknown_fields) for receipt in receipts), Counter[str]())
-    return {**counts_of(receipts), "unknown_fields": dict(unknown)}
+    digest = digests.shown(sum(receipt.digest for receipt in receipts))
+    return {**counts_of(receipts), "digest": digest, "unknown_fields": dict(unknown)}
 
 
 def _result_of(run: Run, parts: Sequence[Run]) -> dict[str, Any] | None:

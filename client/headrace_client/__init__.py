@@ -24,12 +24,15 @@ from jobs.requests import (
     ImportRecords,
     ImportTags,
     ImportUsers,
+    PlanImport,
     PruneHistory,
     RebuildAuthorStats,
     RefreshAuthorStats,
     ReplayRejects,
     Request,
     RevertRun,
+    VerifyRun,
+    VerifySite,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ __all__ = [
     "JobClient",
     "NotAllowedError",
     "NotFoundError",
+    "PlanImport",
     "ProblemError",
     "Progress",
     "PruneHistory",
@@ -66,6 +70,8 @@ __all__ = [
     "UnreachableError",
     "UnreadableError",
     "UploadInfo",
+    "VerifyRun",
+    "VerifySite",
     "enqueue_in",
     "open_client",
     "task_scope",

@@ -20,6 +20,7 @@ from worker.cli.schedules import schedule
 from worker.cli.sources import sources
 from worker.cli.statistics import authors, stats
 from worker.cli.tokens import token
+from worker.cli.verification import verify
 from worker.cli.web import web
 from worker.embedded import EmbeddedError
 from worker.resources import ServiceError
@@ -66,6 +67,7 @@ for command in (
     rejects,
     replay,
     revert,
+    verify,
     schedule,
     sources,
     stats,

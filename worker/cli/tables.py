@@ -41,6 +41,9 @@ def show_receipt(document: dict[str, Any]) -> None:
     if vanished := (document["result"] or {}).get("vanished"):
         counted = ", ".join(f"{number:,} {entity}" for entity, number in vanished.items())
         out.print(f"vanished from the snapshot: {counted}", markup=False)
+    digests = ", ".join(f"{entity} {counts['digest']}" for entity, counts in document["entities"].items())
+    if digests:
+        out.print(f"digests of what was loaded: {digests}", markup=False)
     for entity, counts in document["entities"].items():
         if counts["unknown_fields"]:
             out.print(f"{entity}: fields that are not kept: {counts['unknown_fields']}", markup=False)

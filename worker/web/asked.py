@@ -31,6 +31,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "replay_rejects": {"run": "5b0e0f2c-1f1f-4c66-8d5c-d1cbb2f6a3a1", "rule": "database"},
     "plan_import": {"urls": ["/srv/headrace/uploads/Posts.xml"], "site": "beer"},
+    "verify_run": {"run": "5b0e0f2c-1f1f-4c66-8d5c-d1cbb2f6a3a1"},
+    "verify_site": {"site": "beer"},
     "link_posts": {"site": "beer"},
     "sweep_site": {"site": "beer", "entities": ["users", "posts"]},
     "revert_run": {"run": "5b0e0f2c-1f1f-4c66-8d5c-d1cbb2f6a3a1"},

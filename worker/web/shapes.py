@@ -27,6 +27,9 @@ class Counts(BaseModel):
 class EntityCounts(Counts):
     """The counts of users, posts or tags, and how often fields came up that are not kept."""
 
+    digest: str = Field(
+        examples=["8f1c02a97be2d4e6"], description="The sum of the digests of the records that were loaded."
+    )
     unknown_fields: dict[str, int]
 
 
