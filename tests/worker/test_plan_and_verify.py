@@ -146,6 +146,26 @@ def test_what_cannot_be_verified_is_one_line(
     assert says in done.err
 
 
+def test_explain_prints_where_a_row_came_from(headrace: CommandLine, dump: Path) -> None:
+    write_jsonl(dump / "users.jsonl", [*json_users(7), {"external_id": -1, "name": "Community"}])
+    run_id = headrace("import", dump, "--site", "tests", "--wait", "--with-worker", "--json").json["run_id"]
+    shown = headrace("explain", "post", "tests", "7")
+    assert shown.code == 0, shown.err
+    assert f"{dump / 'posts.jsonl'} (jsonl, record at" in shown.out
+    assert f"run: {run_id} (import_dump, succeeded)" in shown.out
+    assert '"content": "text of post 7"' in shown.out
+    assert "Community" in headrace("explain", "user", "tests", "-1").out
+    tag = headrace("explain", "tag", "tag-3", "--json").json
+    assert (tag["row"], tag["file"]["entity"]) == ({"name": "tag-3"}, "posts")
+    for arguments, says in (
+        (("post", "tests", "nothing"), "site 'tests' has no post 'nothing'"),
+        (("tag", "nothing"), "there is no tag 'nothing'"),
+    ):
+        unknown = headrace("explain", *arguments)
+        assert (unknown.code, unknown.err) == (1, f"headrace: {says}\n")
+    assert headrace("explain", "tag", "tests", "tag-3").code == 2
+
+
 @pytest.mark.slow
 async def test_kill_9_in_the_middle_of_a_plan_or_a_verification_changes_nothing_of_the_answer(
     resources: Resources, headrace: CommandLine, dump: Path

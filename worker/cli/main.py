@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.errors import JobError
+from worker.cli.explanations import explain
 from worker.cli.exports import export
 from worker.cli.imports import import_
 from worker.cli.process import check, demo, migrate, worker
@@ -68,6 +69,7 @@ for command in (
     replay,
     revert,
     verify,
+    explain,
     schedule,
     sources,
     stats,

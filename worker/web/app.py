@@ -35,6 +35,7 @@ from worker.web.rates import Rates
 from worker.web.routes import (
     authors,
     documents,
+    origins,
     posts,
     probes,
     rejects,
@@ -68,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     posts.router,
     authors.router,
     tags.router,
+    origins.router,
 )
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CORS_HEADERS = ("Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-Match")
