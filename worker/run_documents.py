@@ -130,7 +130,7 @@ async def details_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
 
     """
     document = await document_in(session, run_id)
-    counts = await rejects_by_rule(session, [run_id])
+    counts = await rejects_by_rule(session, run_id)
     document["rejects_by_rule"] = {rule: count.open + count.replayed for rule, count in counts.items()}
     document["replayed_by_rule"] = {rule: count.replayed for rule, count in counts.items() if count.replayed}
     children = Counter(state for child, state in await family(session, [run_id]) if child != run_id)
