@@ -18,11 +18,15 @@ from models.receipt import COUNTS, Receipt, signed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
     from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from jobs.fetching.fetcher import Fetcher
+    from jobs.fetching.original import Original
     from jobs.requests import Request
+    from jobs.sources.bounds import Bounds
     from models.database import Database
 
 
@@ -70,6 +74,12 @@ class JobContext:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     application: str = "headrace"
     """What the database's administrator sees of this attempt while it reads or writes."""
+    fetcher: Fetcher | None = None
+    """Brings sources that lie elsewhere to this host."""
+    originals: dict[Path, Original] = field(default_factory=dict)
+    """Where the files came from that it has brought."""
+    spooled: bool = False
+    """Whether it may have left something in the spool."""
 
     @property
     def root_id(self) -> UUID:
@@ -118,6 +128,17 @@ class JobContext:
         async with opened as session:
             await name_transaction(session, name)
             yield session
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """How much a compressed file may unpack to; None leaves it to the reader."""
+        return self.fetcher.limits.unpacked if self.fetcher else None
+
+    def shown(self, text: str) -> str:
+        """Give a text with the sources in it named as they were asked for, not by where they were brought."""
+        for path, original in self.originals.items():
+            text = text.replace(str(path), original.shown)
+        return text
 
     def then(self, request: Request) -> None:
         """Ask for another job; the run is made in the transaction that finishes this one, or not at all."""

@@ -27,6 +27,11 @@ def total(records: Iterable[Record]) -> int:
     return sum([digest(*values_of(record)) for record in records])
 
 
+def shown(number: int) -> str:
+    """Give a digest, or a sum of some, as it is shown: 16 hexadecimal digits."""
+    return f"{number % 2**64:016x}"
+
+
 def values_of(record: Record) -> tuple[Any, ...]:
     """Give what a record says, as far as it is kept, and nothing that follows from other rows."""
     if isinstance(record, PostRecord):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from jobs.mapping import FieldMapping
 from jobs.sources.compression import COMPRESSIONS
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 
 LISTED = "records"
 """The format of what a request carries."""
-
-
-def is_as_it_was(file: RunFile) -> bool:
-    """Tell whether what is at the path is still what was read."""
-    try:
-        status = Path(file.path).stat()
-    except (OSError, ValueError):
-        return False
-    return (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns)
 
 
 def noted(layout: Layout, *, site: str, run_id: UUID, root_id: UUID, number: int) -> RunFile:
@@ -93,3 +84,17 @@ def layout_of(file: RunFile) -> Layout:
         delimiter=mapping.file.delimiter or "," if mapping else ",",
         mapping=mapped(mapping, entity, columns) if mapping else None,
     )
+
+
+def what_is_left(file: RunFile) -> Literal["unchanged", "changed", "gone"]:
+    """Tell whether what a run has read is still where it was."""
+    try:
+        found = Path(file.path).stat()
+    except (OSError, ValueError):
+        return "gone"
+    return "unchanged" if (found.st_size, found.st_mtime_ns) == (file.size, file.mtime_ns) else "changed"
+
+
+def is_as_it_was(file: RunFile) -> bool:
+    """Tell whether what is at the path is still what was read."""
+    return what_is_left(file) == "unchanged"

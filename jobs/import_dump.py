@@ -3,11 +3,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from jobs.errors import InputError
+from jobs.fetching.fetched import fetched
 from jobs.loading import layouts_of, load
 from jobs.ranges import ranges_of
 from jobs.reject_limit import RejectLimit
 from jobs.requests import ImportPosts, ImportTags, ImportUsers, LinkPosts, RefreshAuthorStats, SweepSite
 from jobs.snapshots import Snapshot
+from jobs.watching import Watch
 from jobs.writers.registry import choose_writer
 
 if TYPE_CHECKING:
@@ -17,19 +20,40 @@ if TYPE_CHECKING:
     from jobs.requests import ByteRange, ImportDump, Request
     from jobs.sources.opening import Layout
 
+UNCHANGED = {"unchanged": True}
 PART_OF = {"users": ImportUsers, "tags": ImportTags, "posts": ImportPosts}
 
 
 async def import_dump(context: JobContext, request: ImportDump) -> dict[str, Any] | None:
     """Load several files or whole folders: users first, then tags, then posts; or split them into ranges."""
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
-    layouts = await asyncio.to_thread(layouts_of, request.urls, request.format, mapping=request.mapping)
+    watch, begins = Watch(context, request), context.checkpoint is None
+    if begins and await watch.is_unchanged():
+        return UNCHANGED
+    paths = await fetched(context, request.urls)
+    layouts = await asyncio.to_thread(layouts_of, paths, request.format, mapping=request.mapping)
     if request.split:
+        _refuse_fetched(context)
         stages = await asyncio.to_thread(_stages, request, layouts)
         context.split(*stages, then=RefreshAuthorStats())
         return None
+    if await watch.holds_the_same(layouts) and begins:
+        return UNCHANGED
     limit, snapshot = RejectLimit(request.max_rejects), Snapshot.of(request)
-    return await load(context, layouts, request.site, writer, limit, snapshot)
+    result = await load(context, layouts, request.site, writer, limit, snapshot, check=watch.check_counts)
+    await watch.note_loaded()
+    return result
+
+
+def _refuse_fetched(context: JobContext) -> None:
+    """See that all workers can read the files that are to be cut.
+
+    Raises:
+        InputError: one is in this host's spool.
+
+    """
+    if original := next(iter(context.originals.values()), None):
+        raise InputError(f"{original.shown}: cannot be split, as it was fetched or unpacked; import it whole")
 
 
 def _stages(request: ImportDump, layouts: Sequence[Layout]) -> list[list[Request]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from jobs.chunks import take
 from jobs.conflicts import despite_conflicts
-from jobs.errors import InputError, SourceChangedError, TooManyRejectsError
+from jobs.errors import SourceChangedError, TooManyRejectsError
+from jobs.fetching.places import local_path
 from jobs.files import noted
 from jobs.reading_ahead import ahead
 from jobs.reject_limit import RejectLimit
@@ -27,7 +26,7 @@ from models.post import link_authors, link_parents
 from models.run_file import note_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from jobs.chunks import Chunk
     from jobs.context import Batch, JobContext
@@ -41,24 +40,6 @@ if TYPE_CHECKING:
     from models.run_file import RunFile
 
 LINKS_PER_BATCH = 5_000
-
-
-def local_path(url: str) -> Path:
-    """Turn a path or a file:// URL into a path.
-
-    Raises:
-        InputError: the URL is of another kind, or none.
-
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise InputError(f"{url}: {error}") from error
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
-    if "://" in url:
-        raise InputError(f"{url}: {parts.scheme} URLs cannot be read yet; give a path")
-    return Path(url)
 
 
 def layouts_of(
@@ -82,20 +63,25 @@ def layouts_of(
     return sorted(found, key=lambda layout: order.index(layout.entity))
 
 
-async def load(
+async def load(  # noqa: PLR0913 - all that an import is made of
     context: JobContext,
     layouts: Sequence[Layout],
     site: str,
     writer: Writer,
     limit: RejectLimit = RejectLimit(),  # noqa: B008 - it is frozen
     snapshot: Snapshot | None = None,
+    *,
+    check: Callable[[], Awaitable[None]] | None = None,
 ) -> dict[str, Any]:
     """Load files one after the other, link what arrived late, refresh statistics; give the run's result.
 
-    If they are a snapshot of the site, it is made equal to them.
+    If they are a snapshot of the site, it is made equal to them. The `check` sees what was read before
+    anything is deleted for what was not; it may raise.
     """
     result = await load_files(context, layouts, site, writer, limit, snapshot)
     await link(context, site)
+    if check:
+        await check()
     if snapshot:
         result |= await sweep(context, site, {layout.entity for layout in layouts}, snapshot)
     await supersede(context, site)
@@ -114,7 +100,7 @@ async def load_files(
 ) -> dict[str, Any]:
     """Load files, or ranges of files, from the checkpoint on; give the run's result: who wrote, and why.
 
-    The checkpoint is the number of the file, a byte offset in it, and the files' sizes and times: a file
+    The checkpoint is the number of the file, a byte offset in it, and what tells the files from others: one
     that changed between two attempts has other bytes at that offset.
 
     Raises:
@@ -122,7 +108,7 @@ async def load_files(
         TooManyRejectsError: more records are rejected than the limit allows.
 
     """
-    identities = [_identity(layout) for layout in layouts]
+    identities = [_identity(context, layout) for layout in layouts]
     is_snapshot = snapshot is not None
     loading = Loading(context, layouts, site, writer, limit, identities, is_snapshot=is_snapshot)
     for number in range(loading.resume()["file"], len(layouts)):
@@ -173,7 +159,7 @@ class Loading:
         layout, checkpoint = self.layouts[number], self.resume()
         # An offset of 0 stands for the first record, which may come after a header.
         start = (checkpoint["offset"] if checkpoint["file"] == number else 0) or layout.start
-        with opened(layout) as stream:
+        with opened(layout, self.context.bounds) as stream:
             items = read(stream, layout, start)
             file = await self._note_file(number)
             size = self.context.batch_size or self.writer.records_per_batch
@@ -192,6 +178,7 @@ class Loading:
         """Write down that the file is read, before the first row says that it came from there."""
         context, layout = self.context, self.layouts[number]
         file = noted(layout, site=self.site, run_id=context.run_id, root_id=context.root_id, number=number)
+        file.path = context.shown(file.path)
         async with context.batch() as batch:
             return await note_file(batch.session, file)
 
@@ -219,7 +206,7 @@ class Loading:
             batch.checkpoint = checkpoint | {"refused": error}
 
     def _check_unchanged(self, number: int) -> None:
-        if _identity(self.layouts[number]) != self.files[number]:
+        if _identity(self.context, self.layouts[number]) != self.files[number]:
             raise SourceChangedError
 
     def _mark_progress(self, batch: Batch, number: int, offset: int, done: int) -> None:
@@ -244,5 +231,8 @@ def _counts_bytes(layout: Layout) -> bool:
     return layout.compression is None and layout.format != "parquet"
 
 
-def _identity(layout: Layout) -> list[Any]:
+def _identity(context: JobContext, layout: Layout) -> list[Any]:
+    """Tell a file from any other: one that was fetched by its bytes, as another host may fetch it again."""
+    if original := context.originals.get(layout.path):
+        return [original.shown, layout.size, original.version]
     return [str(layout.path), layout.size, layout.path.stat().st_mtime_ns]

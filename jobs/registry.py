@@ -10,6 +10,7 @@ from jobs.import_dump import import_dump
 from jobs.import_file import import_file
 from jobs.import_records import import_records
 from jobs.link_posts import link_posts
+from jobs.plan_import import plan_import
 from jobs.prune_history import prune_history
 from jobs.rebuild_author_stats import rebuild_author_stats
 from jobs.refresh_author_stats import refresh_author_stats
@@ -22,6 +23,7 @@ from jobs.requests import (
     ImportTags,
     ImportUsers,
     LinkPosts,
+    PlanImport,
     PruneHistory,
     RebuildAuthorStats,
     RefreshAuthorStats,
@@ -29,9 +31,13 @@ from jobs.requests import (
     Request,
     RevertRun,
     SweepSite,
+    VerifyRun,
+    VerifySite,
 )
 from jobs.revert_run import revert_run
 from jobs.sweep_site import sweep_site
+from jobs.verify_run import verify_run
+from jobs.verify_site import verify_site
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,6 +67,9 @@ JOBS: tuple[Job, ...] = (
     Job(ImportDump, import_dump, timeout_seconds=24 * HOUR),
     Job(ImportRecords, import_records),
     Job(ReplayRejects, replay_rejects, timeout_seconds=24 * HOUR),
+    Job(PlanImport, plan_import, timeout_seconds=24 * HOUR),
+    Job(VerifyRun, verify_run, timeout_seconds=24 * HOUR),
+    Job(VerifySite, verify_site, timeout_seconds=6 * HOUR),
     Job(LinkPosts, link_posts, timeout_seconds=6 * HOUR),
     Job(SweepSite, sweep_site, timeout_seconds=24 * HOUR),
     Job(RevertRun, revert_run, timeout_seconds=24 * HOUR),

@@ -57,5 +57,5 @@ class RejectLimit:
 
 
 async def _first(session: AsyncSession, run_id: UUID) -> str:
-    [(reject, _)] = await rejects_of(session, [run_id], 1)
+    [(reject, _)] = await rejects_of(session, run_id, 1)
     return f"{reject.source} at {reject.position}: {reject.rule}: {reject.reason}"

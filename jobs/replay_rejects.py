@@ -9,6 +9,7 @@ from jobs.replaying import Replaying
 from jobs.requests import RefreshAuthorStats
 from jobs.writers.registry import choose_writer
 from models.database import to_its_end
+from models.import_order import reverted_by
 from models.run import Run
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ async def replay_rejects(context: JobContext, request: ReplayRejects) -> dict[st
 async def _site_of(context: JobContext, run_id: UUID) -> str:
     async with context.reading() as session:
         run = await session.get(Run, run_id)
+        revert = await reverted_by(session, run_id)
     if run is None:
         raise InputError(f"there is no run {run_id}; `headrace runs` lists them")
+    if revert is not None:
+        raise InputError(f"run {run_id} was undone by run {revert}: import its files again")
     if "site" not in run.request:
         raise InputError(f"run {run_id} is a {run.job} and has no rejects; name the import that has them")
     return str(run.request["site"])

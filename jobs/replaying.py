@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Placed = tuple[Reject, Place]
 
-REJECTS_AT_ONCE = 250  # up to 64 KiB of each are kept
+REJECTS_AT_ONCE = 1_000  # up to 64 KiB of each are kept
 KEYED: Mapping[str, type[User | Post]] = {"users": User, "posts": Post}
 
 
@@ -73,7 +73,7 @@ class Replaying:
         after = Place(**checkpoint) if checkpoint else None
         async with self.context.reading() as session:
             limit = min(self.context.batch_size or REJECTS_AT_ONCE, REJECTS_AT_ONCE)
-            found = await rejects_of(session, [self.run_id], limit, after, rule=self.rule, replayed=False)
+            found = await rejects_of(session, self.run_id, limit, after, rule=self.rule, replayed=False)
             if not found:
                 return None
             first, _ = found[0]

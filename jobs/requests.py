@@ -65,6 +65,8 @@ MaxRejects = Annotated[
 Records = Annotated[tuple[dict[str, Any], ...], BeforeValidator(as_json)]
 MOST_RECORDS = 1_000
 MOST_RECORDS_BYTES = 1024 * 1024
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Expected = dict[Literal["users", "posts", "tags"], Annotated[int, Field(ge=0, le=2**53)]]
 FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv", "parquet"]
 WriterChoice = Literal["auto", "add_all", "copy"]
 Missing = Literal["keep", "mark", "delete"]
@@ -196,11 +198,21 @@ class ImportDump(ImportRequest):
     job: ClassVar[str] = "import_dump"
     at_once: ClassVar[int | None] = 1
     urls: Annotated[tuple[Text, ...], Field(min_length=1)]
+    source: SourceName | None = None
+    """The name of a source that is imported again and again; what is unchanged is not loaded again."""
+    expect: Expected = {}
+    """How many records of users, posts and tags must be read at least; else the run fails."""
     split: bool = False
     """Cut the files into ranges, each loaded by a run of its own: users' and tags' first, then posts'.
 
     Links and statistics follow when all have succeeded.
     """
+
+    @model_validator(mode="after")
+    def _counted_as_a_whole(self) -> Self:
+        if self.split and (self.source or self.expect):
+            raise ValueError("source and expect are for an import that is not split: no part sees all of it")
+        return self
 
     @property
     def limit_key(self) -> str:
@@ -248,6 +260,32 @@ class ReplayRejects(Request):
     def limit_key(self) -> str:
         """Count the replays of one run."""
         return f"{self.job} {self.run}"
+
+
+class PlanImport(ImportRequest):
+    """Say what an import of files would do: what is new, changed or gone, and whose figures move.
+
+    Nothing is written but the run's result.
+    """
+
+    job: ClassVar[str] = "plan_import"
+    urls: Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
+class VerifyRun(Request):
+    """Hold what an import says of itself against its files, and both against the tables."""
+
+    job: ClassVar[str] = "verify_run"
+    queue: ClassVar[QueueName] = "bulk"
+    run: UUID
+
+
+class VerifySite(Request):
+    """Count the rows of a site and add up their digests, so that two databases can be compared."""
+
+    job: ClassVar[str] = "verify_site"
+    queue: ClassVar[QueueName] = "bulk"
+    site: SiteName
 
 
 class LinkPosts(Request):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.files import LISTED, is_as_it_was, layout_of, noted
 from jobs.loading import layouts_of
+from jobs.mapping import FieldMapping
 from jobs.sources.errors import SourceError
 from jobs.sources.opening import opened, read
 from jobs.sources.reading import item_of
@@ -57,7 +58,8 @@ def former_file(run: Run, reject: Reject) -> RunFile:
     """
     asked = run.request
     try:
-        [layout] = layouts_of([reject.source], asked.get("format", "auto"), reject.entity)  # type: ignore[arg-type]
+        mapping = FieldMapping.model_validate(asked["mapping"]) if "mapping" in asked else None
+        [layout] = layouts_of([reject.source], asked.get("format", "auto"), reject.entity, mapping)  # type: ignore[arg-type]
         file = noted(layout, site=asked["site"], run_id=run.id, root_id=run.id, number=reject.file_number)
         if [file.path, file.size, file.mtime_ns] in (run.checkpoint or {})["files"]:
             return file

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Step = Callable[[Batch, int, int], Coroutine[Any, Any, int | None]]
 
-ROWS_PER_BATCH = 500
+ROWS_PER_BATCH = 1_000
 NOTES_PER_BATCH = 20_000
 
 

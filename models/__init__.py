@@ -12,6 +12,7 @@ from models.run import Run, State
 from models.run_file import RunFile
 from models.schedule import Schedule
 from models.seen_row import SeenRow
+from models.source_state import SourceState
 from models.tag import Tag, post_tags
 from models.tick import Tick
 from models.token import Token, TokenScope
@@ -30,6 +31,7 @@ __all__ = [
     "RunFile",
     "Schedule",
     "SeenRow",
+    "SourceState",
     "StaleAuthor",
     "State",
     "Tag",

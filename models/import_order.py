@@ -85,6 +85,13 @@ async def superseded_with_notes(session: AsyncSession, site: str) -> Sequence[UU
     return (await session.scalars(query.where(or_(*notes)).distinct())).all()
 
 
+async def reverted_by(session: AsyncSession, run_id: UUID) -> UUID | None:
+    """Give the run that undid what a run, or a part of one, has loaded."""
+    which = or_(RunFile.root_id == run_id, RunFile.run_id == run_id)
+    query = select(RunFile.reverted_by).where(which, RunFile.reverted_by.is_not(None))
+    return await session.scalar(query.limit(1))
+
+
 async def note_reverted(session: AsyncSession, root_id: UUID, reverted_by: UUID) -> None:
     """Note that what a run loaded was undone."""
     noting = update(RunFile).where(RunFile.root_id == root_id).values(reverted_by=reverted_by)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint, func, literal, select, tuple_
+from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint, and_, case, func, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column, undefer
 
@@ -15,9 +15,11 @@ from models.family import with_parts
 from models.run import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.orm import InstrumentedAttribute
 
 NO_PART = -1  # of a run that is no part of another
 
@@ -47,9 +49,6 @@ class Reject(Base):
     )
 
 
-OF_RUN = Run.id == Reject.run_id
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a reject stands among those of a run: by the number of the part, of the file, and in the file."""
@@ -68,34 +67,60 @@ class RuleCount(NamedTuple):
 
 async def rejects_of(
     session: AsyncSession,
-    run_ids: Collection[UUID],
+    run_id: UUID,
     limit: int,
     after: Place | None = None,
     *,
     rule: str | None = None,
     replayed: bool | None = None,
 ) -> Sequence[tuple[Reject, Place]]:
-    """List the first rejects of runs and of their parts, behind a place, in file order and with their bytes.
+    """List the first rejects of a run and of its parts, behind a place, in file order and with their bytes.
 
     Of all, or of those that broke a rule; of those that were replayed, or of those that were not.
     """
-    part = func.coalesce(Run.part, NO_PART)
-    place = (part, Reject.file_number, Reject.position)
-    query = select(Reject, part).join_from(Reject, Run, OF_RUN).where(with_parts(run_ids))
-    if rule is not None:
-        query = query.where(Reject.rule == rule)
+    parts = await _parts(session, run_id)
+    which = [] if rule is None else [Reject.rule == rule]
     if replayed is not None:
-        query = query.where(Reject.replayed_by.is_not(None) if replayed else Reject.replayed_by.is_(None))
-    if after:
-        query = query.where(tuple_(*place) > tuple_(*map(literal, astuple(after))))
-    rows = await session.execute(query.options(undefer(Reject.raw)).order_by(*place).limit(limit))
-    return [(reject, Place(of, reject.file_number, reject.position)) for reject, of in rows]
+        which.append(Reject.replayed_by.is_not(None) if replayed else Reject.replayed_by.is_(None))
+    found: list[Reject] = []
+    for stretch in _stretches(parts, after):
+        if len(found) < limit:
+            query = select(Reject).where(stretch, *which).order_by(*_file_order(parts))
+            rows = await session.scalars(query.options(undefer(Reject.raw)).limit(limit - len(found)))
+            found += rows.all()
+    return [(each, Place(parts[each.run_id], each.file_number, each.position)) for each in found]
 
 
-async def rejects_by_rule(session: AsyncSession, run_ids: Collection[UUID]) -> dict[str, RuleCount]:
-    """Count the rejects of runs and of their parts by rule."""
+async def _parts(session: AsyncSession, run_id: UUID) -> dict[UUID, int]:
+    """Give a run and its parts with the numbers of these."""
+    query = select(Run.id, func.coalesce(Run.part, NO_PART)).where(with_parts([run_id]))
+    return dict((await session.execute(query)).all())
+
+
+def _stretches(parts: Mapping[UUID, int], after: Place | None) -> Iterator[ColumnElement[bool]]:
+    """Match what is behind a place, piece by piece, so that an index gives each in its order."""
+    if after is None:
+        yield Reject.run_id.in_(parts)
+        return
+    for run_id in (run_id for run_id, part in parts.items() if part == after.part):
+        in_file = Reject.file_number == after.file_number
+        yield and_(Reject.run_id == run_id, in_file, Reject.position > after.position)
+        yield and_(Reject.run_id == run_id, Reject.file_number > after.file_number)
+    if later := [run_id for run_id, part in parts.items() if part > after.part]:
+        yield Reject.run_id.in_(later)
+
+
+def _file_order(parts: Mapping[UUID, int]) -> Iterator[ColumnElement[int] | InstrumentedAttribute[int]]:
+    if len(parts) > 1:
+        yield case(*((Reject.run_id == run_id, part) for run_id, part in parts.items()))
+    yield Reject.file_number
+    yield Reject.position
+
+
+async def rejects_by_rule(session: AsyncSession, run_id: UUID) -> dict[str, RuleCount]:
+    """Count the rejects of a run and of its parts by rule."""
     counts = (Reject.rule, func.count() - func.count(Reject.replayed_by), func.count(Reject.replayed_by))
-    query = select(*counts).join_from(Reject, Run, OF_RUN).where(with_parts(run_ids))
+    query = select(*counts).join_from(Reject, Run, Run.id == Reject.run_id).where(with_parts([run_id]))
     rows = await session.execute(query.group_by(Reject.rule).order_by(Reject.rule))
     return {rule: RuleCount(*numbers) for rule, *numbers in rows}
 
@@ -105,3 +130,24 @@ async def take_rejects(session: AsyncSession, ids: Collection[int]) -> dict[int,
     query = select(Reject).where(Reject.id.in_(ids), Reject.replayed_by.is_(None)).order_by(Reject.id)
     rows = await session.scalars(query.with_for_update())
     return {reject.id: reject for reject in rows}
+
+
+async def reject_positions(
+    session: AsyncSession, run_id: UUID, file_number: int, first: int, end: int
+) -> set[int]:
+    """Give the positions of the rejects of a part of a file, from `first` up to `end`."""
+    query = select(Reject.position).where(
+        Reject.run_id == run_id,
+        Reject.file_number == file_number,
+        Reject.position >= first,
+        Reject.position < end,
+    )
+    return set(await session.scalars(query))
+
+
+async def count_replayed(session: AsyncSession, run_ids: Collection[UUID], entity: str) -> int:
+    """Count the rejects of runs that were loaded after all."""
+    query = select(func.count()).where(
+        Reject.run_id.in_(run_ids), Reject.entity == entity, Reject.replayed_by.is_not(None)
+    )
+    return await session.scalar(query) or 0

@@ -131,6 +131,12 @@ async def find_runs(session: AsyncSession, prefix: str) -> Sequence[Run]:
     return (await session.scalars(select(Run).where(Run.id.between(low, high)).limit(2))).all()
 
 
+async def unfinished(session: AsyncSession, run_ids: Collection[UUID]) -> set[UUID]:
+    """Say which of the runs are there and have not ended."""
+    which = Run.id.in_(run_ids) & Run.state.not_in(FINISHED)
+    return set((await session.scalars(select(Run.id).where(which))).all())
+
+
 async def list_runs(
     session: AsyncSession,
     state: State | None,

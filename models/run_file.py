@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import String, UniqueConstraint, select
+from sqlalchemy import String, UniqueConstraint, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, LongText, UuidKey, intpk, site_name, small_int
@@ -80,3 +80,9 @@ async def file_of(session: AsyncSession, run_id: UUID, number: int) -> RunFile |
     """Find a file of a run; what was read by versions before has none."""
     same = (RunFile.run_id == run_id, RunFile.number == number)
     return await session.scalar(select(RunFile).where(*same))
+
+
+async def files_read_by(session: AsyncSession, run_id: UUID) -> Sequence[RunFile]:
+    """List the files that a run, be it a part of another, and its own parts have read, as `files_of` does."""
+    of_run = or_(RunFile.root_id == run_id, RunFile.run_id == run_id)
+    return (await session.scalars(select(RunFile).where(of_run).order_by(RunFile.id))).all()

@@ -50,6 +50,11 @@ async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, in
     return known
 
 
+async def tag_by_name(session: AsyncSession, name: str) -> Tag | None:
+    """Find a tag."""
+    return await session.scalar(select(Tag).where(Tag.name == name))
+
+
 async def add_tags(session: AsyncSession, names: Collection[str], file_id: int | None = None) -> None:
     """Insert tags, unless another transaction does.
 

@@ -9,8 +9,9 @@ from sqlalchemy import delete, exists, or_, select
 from models.dialect import among
 from models.former_row import keep_former
 from models.run_file import RunFile
+from models.run_rows import is_noted
+from models.seen_row import SeenRow
 from models.tag import Tag, post_tags
-from models.vanished import is_seen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,7 +31,7 @@ def not_in_snapshot(site: str, root_id: UUID, entities: Collection[str]) -> tupl
     """
     kinds = {"posts"} | ({"tags"} & set(entities))
     files = select(RunFile.id).where(RunFile.site == site, RunFile.entity.in_(kinds))
-    return ~is_seen(root_id, Tag), or_(Tag.file_id.is_(None), Tag.file_id.in_(files))
+    return ~is_noted(SeenRow, root_id, Tag), or_(Tag.file_id.is_(None), Tag.file_id.in_(files))
 
 
 def brought_by(root_id: UUID) -> ColumnElement[bool]:

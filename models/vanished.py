@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from models.author_stats import mark_stale
 from models.clock import now
@@ -12,6 +12,7 @@ from models.dialect import among
 from models.former_row import keep_former
 from models.natural_key import lock_rows
 from models.post import Post
+from models.run_rows import is_noted
 from models.seen_row import SeenRow
 from models.user import User
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncSession
-
-    from models.tag import Tag
 
     Keyed = type[User | Post]
 
@@ -43,15 +42,8 @@ class Dump(NamedTuple):
 
     def lacks(self, model: Keyed) -> tuple[ColumnElement[bool], ...]:
         """Select the rows that have vanished."""
-        lacking = (model.site == self.site, ~is_seen(self.root_id, model))
+        lacking = (model.site == self.site, ~is_noted(SeenRow, self.root_id, model))
         return (*lacking, model.missing_since.is_(None)) if self.unmarked else lacking
-
-
-def is_seen(root_id: UUID, model: type[User | Post | Tag]) -> ColumnElement[bool]:
-    """Tell whether the snapshot that a run loads has a row."""
-    return exists().where(
-        SeenRow.root_id == root_id, SeenRow.entity == model.__tablename__, SeenRow.row_id == model.id
-    )
 
 
 async def count_vanished(session: AsyncSession, dump: Dump, model: Keyed) -> Counted:

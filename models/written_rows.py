@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 
 from models.dialect import among, dialect_of
 from models.former_row import FormerRow
 from models.natural_key import stored_rows
 from models.row_document import GONE, TAGS, row_document
 from models.run_file import RunFile
+from models.run_rows import is_noted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -41,10 +42,7 @@ async def count_inserted(session: AsyncSession, root_id: UUID, model: Keyed) -> 
 
 def _inserted(root_id: UUID, model: Keyed) -> tuple[ColumnElement[bool], ...]:
     ours = select(RunFile.id).where(RunFile.root_id == root_id)
-    was_there = exists().where(
-        FormerRow.root_id == root_id, FormerRow.entity == model.__tablename__, FormerRow.row_id == model.id
-    )
-    return model.file_id.in_(ours), ~was_there
+    return model.file_id.in_(ours), ~is_noted(FormerRow, root_id, model)
 
 
 async def changed_since(

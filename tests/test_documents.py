@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from jobs.columns import COLUMNS
 from jobs.mapping import FieldMapping, FileForm, Tags, Time, Value
 from models.database import open_database
-from worker.gauges import PoolGauges, QueueGauges
+from worker.gauges import PoolGauges, QueueGauges, SourceGauges
 from worker.metrics import Metrics
 from worker.web.metrics import RequestMetrics
 
@@ -58,6 +58,7 @@ async def test_every_metric_is_documented_and_no_other() -> None:
     Metrics(registry)
     RequestMetrics(registry)
     registry.register(queue)
+    registry.register(SourceGauges())
     async with open_database("sqlite:////nowhere", application="tests") as database:
         registry.register(PoolGauges(database))
         metrics = {family.name + ENDINGS.get(family.type, "") for family in registry.collect()}

@@ -11,11 +11,13 @@ import psutil
 from models.database import most_connections
 from models.replication import follows, identity, lag
 from models.server import server_of, setting_of
+from models.source_state import source_states
 from worker.embedded import running
 from worker.resources import ServiceError, check_database, connect_redis, open_database_of
-from worker.schedule import SCHEDULE, ScheduleError, check_schedule
+from worker.schedule import ScheduleError, check_schedule, schedule_of
 from worker.schema import SchemaError
 from worker.settings import unknown_settings
+from worker.source_file import SourceFileError, read_sources
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -45,7 +47,7 @@ async def examine(settings: Settings) -> list[Finding]:
     return [
         _settings(),
         _pool(settings),
-        _schedule(settings),
+        *_schedule(settings),
         *await _database(settings, settings.database_url or embedded.database_url),
         await _redis(settings, settings.redis_url or embedded.redis_url),
     ]
@@ -66,12 +68,29 @@ def _pool(settings: Settings) -> Finding:
     return Finding("pool", enough, says)
 
 
-def _schedule(settings: Settings) -> Finding:
+def _schedule(settings: Settings) -> list[Finding]:
     try:
-        check_schedule(settings)
+        schedule = schedule_of(settings)
+        check_schedule(settings, schedule)
+    except SourceFileError as error:
+        return [Finding("sources", ok=False, says=fault) for fault in error.faults]
     except ScheduleError as error:
-        return Finding("schedule", ok=False, says=str(error))
-    return Finding("schedule", ok=True, says=f"{len(SCHEDULE)} entries, time zone {settings.time_zone}")
+        return [Finding("schedule", ok=False, says=str(error))]
+    return [Finding("schedule", ok=True, says=f"{len(schedule)} entries, time zone {settings.time_zone}")]
+
+
+async def _alarms(settings: Settings, database: Database) -> list[Finding]:
+    """Say which sources are not as they should be; what is wrong with their file is said before."""
+    try:
+        names = [source.name for source in read_sources(settings.sources)]
+    except SourceFileError:
+        return []
+    async with database.reading() as session:
+        states = await source_states(session, names)
+    raised = [
+        Finding(f"source {name}", ok=False, says=state.alarm) for name, state in states.items() if state.alarm
+    ]
+    return raised or [Finding("sources", ok=True, says=f"{len(names)} without an alarm")] * bool(names)
 
 
 async def _database(settings: Settings, url: str | None) -> list[Finding]:
@@ -81,7 +100,7 @@ async def _database(settings: Settings, url: str | None) -> list[Finding]:
         ]
     try:
         async with open_database_of(settings, url) as database:
-            found = await _primary(settings, database)
+            found = [*await _primary(settings, database), *await _alarms(settings, database)]
             if database.replica:
                 found.append(await _replica(database, database.replica.engine))
             return found

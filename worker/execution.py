@@ -6,8 +6,8 @@ import asyncio
 import os
 import socket
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -19,6 +19,7 @@ from models.claim import claim, claim_free, update_held
 from models.clock import now
 from models.database import to_its_end
 from models.run import transaction_name
+from worker.fetching import fetcher_of, sweep
 from worker.finishing import Finisher
 from worker.leases import Leases
 from worker.outcomes import CutOff, Failed, Interrupted, Lost, Retry, Succeeded
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from jobs.fetching.fetcher import Fetcher
     from models.claim import Claim
     from worker.outcomes import Outcome
     from worker.resources import Resources
@@ -52,10 +54,12 @@ class Executor:
     """Set when the process shuts down: runs go back at their next batch."""
     _leases: Leases = field(init=False)
     _finisher: Finisher = field(init=False)
+    _fetcher: Fetcher = field(init=False)
 
     def __post_init__(self) -> None:
         self._leases = Leases(self.resources.database, self.resources.settings.lease_seconds)
         self._finisher = Finisher(self.resources)
+        self._fetcher = fetcher_of(self.resources.settings)
 
     async def execute(self, run_id: UUID) -> Outcome | None:
         """Make one attempt at a run; None if it is not ours to take: done, running elsewhere, not yet due."""
@@ -96,7 +100,10 @@ class Executor:
             worked()
         has_receipts = context.counted or run.attempt > 1
         with structlog.contextvars.bound_contextvars(seconds=round(time.monotonic() - began, 3)):
-            return await to_its_end(self._finish(run, outcome, has_receipts=has_receipts))
+            ended = await to_its_end(self._finish(run, outcome, has_receipts=has_receipts))
+        if context.spooled:
+            await sweep(self.resources)
+        return ended
 
     async def _attempt(self, run: Claim, context: JobContext) -> Outcome:
         job = BY_NAME.get(run.job)
@@ -115,7 +122,8 @@ class Executor:
             log.debug("attempt.failed", exc_info=error)
             if isinstance(error, TimeoutError) and not timer.expired():
                 return CutOff("the database did not answer in time")
-            return judge(error, job, run.failures)
+            outcome = judge(error, job, run.failures)
+            return replace(outcome, error=context.shown(outcome.error))
         stages = tuple(map(tuple, context.stages))
         return Succeeded(result, tuple(context.follow_ups), stages, context.after_parts)
 
@@ -131,6 +139,7 @@ class Executor:
             whole_id=run.parent_id if run.part is not None else None,
             stopping=self.stopping,
             application=transaction_name(run.job, run.id),
+            fetcher=self._fetcher,
         )
 
     async def _finish(self, run: Claim, outcome: Outcome, *, has_receipts: bool) -> Outcome:
@@ -168,10 +177,15 @@ def _span_attributes(run: Claim) -> dict[str, str | int]:
     return {"headrace.run_id": str(run.id), "headrace.attempt": run.attempt}
 
 
+def _brief(result: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is no plain value: a report is for whoever asked."""
+    return {name: value for name, value in result.items() if not isinstance(value, dict | list)}
+
+
 def _log_outcome(outcome: Outcome, counts: dict[str, int]) -> None:
     match outcome:
         case Succeeded(result):
-            log.info("run.succeeded", **(result or {}), **counts)
+            log.info("run.succeeded", **_brief(result or {}), **counts)
         case Failed(error):
             log.error("run.failed", error=error, **counts)
         case Retry(error, delay):

@@ -48,6 +48,25 @@ class QueueGauges(Collector):
             yield family
 
 
+class SourceGauges(Collector):
+    """Which sources are not as they should be, as it was last read; none while it cannot be read."""
+
+    def __init__(self) -> None:
+        self._alarms: dict[str, bool] | None = None
+
+    def show(self, alarms: dict[str, bool] | None) -> None:
+        """Keep what was read."""
+        self._alarms = alarms
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Give the gauge to a scrape, in its thread."""
+        says = "Whether a source that is imported by the clock is not as it should be"
+        family = GaugeMetricFamily("headrace_source_alarm", says, labels=["source"])
+        for name, raised in (self._alarms or {}).items():
+            family.add_metric([name], raised)
+        yield family
+
+
 class PoolGauges(Collector):
     """The process's connections to the database."""
 

@@ -12,6 +12,7 @@ import structlog
 
 from worker.dispatcher import AWAY, dispatch, keep_dispatching
 from worker.execution import Executor
+from worker.fetching import sweep
 from worker.lifeline import on_the_line
 from worker.loop import Loop
 from worker.rounds import beside
@@ -37,6 +38,7 @@ async def run_worker(resources: Resources, *, burst: bool, line: int | None = No
         asyncio.get_running_loop().add_signal_handler(number, loop.stop)
     if is_terminated():
         loop.stop()
+    await sweep(resources)
     async with _dispatching(resources), nullcontext() if burst else scheduling(resources):
         settings = resources.settings
         log.info("worker.started", burst=burst, queue=settings.queue, slots=settings.slots)

@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jobs import digests
+from jobs.fetching.places import shown
 from jobs.requests import ImportRecords, SweepSite
 from models.family import family, parts_of
 from models.receipt import COUNTS
@@ -73,15 +75,22 @@ def document_of(run: Run, parts: Sequence[Run] = ()) -> dict[str, Any]:
 
 
 def shown_request(run: Run) -> dict[str, Any]:
-    """Give what was asked for, with the number of records in the place of those that the request carries."""
+    """Give what was asked for: URLs without what may be a secret, of the records it carries their number."""
     if run.job != ImportRecords.job:
-        return run.request
+        return {name: _without_secrets(value) for name, value in run.request.items()}
     return {name: len(value) if isinstance(value, list) else value for name, value in run.request.items()}
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_secrets(each) for each in value]
+    return shown(value) if isinstance(value, str) else value
 
 
 def _entity_of(receipts: Sequence[Receipt]) -> dict[str, Any]:
     unknown = sum((Counter(receipt.unknown_fields) for receipt in receipts), Counter[str]())
-    return {**counts_of(receipts), "unknown_fields": dict(unknown)}
+    digest = digests.shown(sum(receipt.digest for receipt in receipts))
+    return {**counts_of(receipts), "digest": digest, "unknown_fields": dict(unknown)}
 
 
 def _result_of(run: Run, parts: Sequence[Run]) -> dict[str, Any] | None:
@@ -121,7 +130,7 @@ async def details_in(session: AsyncSession, run_id: UUID) -> dict[str, Any]:
 
     """
     document = await document_in(session, run_id)
-    counts = await rejects_by_rule(session, [run_id])
+    counts = await rejects_by_rule(session, run_id)
     document["rejects_by_rule"] = {rule: count.open + count.replayed for rule, count in counts.items()}
     document["replayed_by_rule"] = {rule: count.replayed for rule, count in counts.items() if count.replayed}
     children = Counter(state for child, state in await family(session, [run_id]) if child != run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,15 +15,17 @@ from models.author_stats import all_fresh
 from models.outbox import Unique
 from worker.catch_up import CatchUp
 from worker.crontab import Crontab
+from worker.source_file import read_sources
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from worker.resources import Resources
     from worker.settings import Settings
+    from worker.source_file import ScheduledSource
 
 
 class ScheduleError(Exception):
@@ -63,7 +66,26 @@ SCHEDULE: tuple[Entry, ...] = (
     Entry("prune-history", lambda settings: PruneHistory(keep_days=settings.keep_days), "40 4 * * *"),
 )
 
-BY_NAME = {entry.name: entry for entry in SCHEDULE}
+
+def schedule_of(settings: Settings, sources: Sequence[ScheduledSource] | None = None) -> tuple[Entry, ...]:
+    """Give the table's entries and those of the sources that are imported by the clock, read unless given.
+
+    Raises:
+        SourceFileError: the file of sources cannot be kept.
+        ScheduleError: a source has the name of an entry of ours.
+
+    """
+    sources = read_sources(settings.sources) if sources is None else sources
+    ours = {entry.name for entry in SCHEDULE}
+    if taken := [source.name for source in sources if source.name in ours]:
+        raise ScheduleError(f"{settings.sources}: the name {taken[0]!r} is one of the schedule's own")
+    return (*SCHEDULE, *(_entry_of(source, settings) for source in sources))
+
+
+def _entry_of(source: ScheduledSource, settings: Settings) -> Entry:
+    folder = settings.sources.resolve().parent if settings.sources else Path()
+    request = source.request(folder)
+    return Entry(source.name, lambda _: request, source.cron, source.time_zone, merge=True)
 
 
 async def start_run(resources: Resources, session: AsyncSession, entry: Entry) -> UUID | None:
@@ -77,14 +99,15 @@ async def start_run(resources: Resources, session: AsyncSession, entry: Entry) -
     )
 
 
-def check_schedule(settings: Settings, schedule: tuple[Entry, ...] = SCHEDULE) -> None:
+def check_schedule(settings: Settings, schedule: tuple[Entry, ...] | None = None) -> None:
     """See that every entry falls due some day and can make its request.
 
     Raises:
+        SourceFileError: the file of sources cannot be kept.
         ScheduleError: one line that names the entry and what is wrong with it.
 
     """
-    for entry in schedule:
+    for entry in schedule_of(settings) if schedule is None else schedule:
         if (reason := _fault_of(entry, settings)) is not None:
             raise ScheduleError(
                 f"the schedule's entry {entry.name!r} ({entry.cron}) cannot be kept: {reason}"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from models.schedule import seen_schedules
 from models.tick import last_ticks
-from worker.schedule import SCHEDULE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,12 +21,14 @@ if TYPE_CHECKING:
 LATE = timedelta(seconds=10)  # a tick that nobody took for so long is one that nobody will take
 
 
-async def schedule_documents(session: AsyncSession, settings: Settings) -> list[dict[str, Any]]:
+async def schedule_documents(
+    session: AsyncSession, settings: Settings, schedule: tuple[Entry, ...]
+) -> list[dict[str, Any]]:
     """Describe every entry."""
     moment, seen = await seen_schedules(session)
     last = {row.schedule: row for row in await last_ticks(session)}
     return [
-        _document(settings, entry, moment, seen.get(entry.name), last.get(entry.name)) for entry in SCHEDULE
+        _document(settings, entry, moment, seen.get(entry.name), last.get(entry.name)) for entry in schedule
     ]
 
 

@@ -15,7 +15,7 @@ from models.schedule import begin_schedules, hold_schedule, move_schedule, seen_
 from models.tick import link_tick, take_tick
 from worker.catch_up import due
 from worker.rounds import beside, over
-from worker.schedule import SCHEDULE, Entry, check_schedule, start_run
+from worker.schedule import Entry, check_schedule, schedule_of, start_run
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,13 +35,15 @@ AWAY_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def scheduling(resources: Resources, schedule: tuple[Entry, ...] = SCHEDULE) -> AsyncIterator[None]:
-    """Keep the schedule for as long as the block lasts.
+async def scheduling(resources: Resources, schedule: tuple[Entry, ...] | None = None) -> AsyncIterator[None]:
+    """Keep the schedule that the settings give, or another one, for as long as the block lasts.
 
     Raises:
+        SourceFileError: the file of sources cannot be kept.
         ScheduleError: an entry can never be kept.
 
     """
+    schedule = schedule_of(resources.settings) if schedule is None else schedule
     check_schedule(resources.settings, schedule)
     async with beside(partial(keep_scheduling, resources, schedule)) as tasks:
         tasks[0].add_done_callback(_say_if_it_failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from redis.asyncio.connection import parse_url
 
+from jobs.fetching.places import OBJECT_STORES
 from models.statements import STATEMENT_SECONDS
 from models.urls import async_url
 
@@ -69,12 +71,22 @@ def _origin(origin: str) -> str:
     return origin
 
 
+def _hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    stores = "|".join(OBJECT_STORES)
+    if wrong := [host for host in hosts if not re.fullmatch(rf"(({stores})://|\*\.)?[^/:*@\s]+", host)]:
+        raise ValueError(
+            f"{wrong[0]!r} is no host; expected e.g. data.example.org, *.example.org or s3://bucket"
+        )
+    return hosts
+
+
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 RedisUrl = Annotated[str, AfterValidator(_redis_url)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Rate = Annotated[str, Field(pattern=r"^[1-9]\d{0,6}/(second|minute|hour|day)$")]
 Origin = Annotated[str, AfterValidator(_origin)]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_words)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_hosts)]
 Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_paths), AfterValidator(_absolute)]
 
 
@@ -129,6 +141,20 @@ class Settings(BaseSettings):
     """Where exports may be written that are asked for over HTTP, besides `exports` in the home."""
     upload_bytes: int = Field(default=16 * 2**30, ge=1)
     """The largest upload."""
+    sources: Path | None = None
+    """A TOML file of sources that are imported by the clock."""
+    import_hosts: Hosts = ()
+    """Hosts, and buckets of object stores, that sources may be fetched from; all public ones if unset."""
+    import_private_hosts: bool = False
+    """Whether sources may be fetched from private and loopback addresses."""
+    fetch_bytes: int = Field(default=64 * 2**30, ge=1)
+    """The largest source that is fetched."""
+    fetch_seconds: float = Field(default=6 * 3_600.0, gt=0)
+    """How long one attempt may fetch."""
+    decompressed_bytes: int = Field(default=256 * 2**30, ge=1)
+    """How much one compressed file or archive may unpack to."""
+    decompressed_ratio: float = Field(default=250.0, ge=1)
+    """And how many times its size, beyond the first 64 MiB."""
     traces_exporter: str | None = Field(default=None, validation_alias=AliasChoices("OTEL_TRACES_EXPORTER"))
     traces_endpoint: str | None = Field(
         default=None,

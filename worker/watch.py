@@ -15,11 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.queue_depth import Depth, queue_depth
 from worker.endpoints import application, serving
-from worker.gauges import PoolGauges, QueueGauges
+from worker.gauges import PoolGauges, QueueGauges, SourceGauges
 from worker.health import CHECK_SECONDS, Health, examine, keep_beating
 from worker.logs import observed
 from worker.metrics import Metrics
 from worker.rounds import beside, over
+from worker.source_file import read_sources
+from worker.source_watch import keep_watching_sources
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -52,15 +54,18 @@ async def watched(resources: Resources) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _serving(resources: Resources) -> AsyncIterator[None]:
     settings, registry, queue = resources.settings, CollectorRegistry(), QueueGauges()
+    sources = SourceGauges()
+    names = [source.name for source in read_sources(settings.sources)]
     health = Health(alive_seconds=LEASES_SILENT * settings.lease_seconds)
-    for collector in (queue, PoolGauges(resources.database)):
+    for collector in (queue, sources, PoolGauges(resources.database)):
         registry.register(collector)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     app = application(registry, health)
     with serving(settings.http_host, settings.http_port, app), observed(Metrics(registry)):
         looking = partial(keep_looking, resources, health, queue)
-        async with beside(partial(keep_beating, health), looking):
+        watching = partial(keep_watching_sources, resources, names, sources)
+        async with beside(partial(keep_beating, health), looking, watching):
             log.info("http.started", host=settings.http_host, port=settings.http_port)
             yield
 

@@ -25,12 +25,15 @@ from jobs.requests import (
     ImportRecords,
     ImportTags,
     ImportUsers,
+    PlanImport,
     PruneHistory,
     RebuildAuthorStats,
     RefreshAuthorStats,
     ReplayRejects,
     Request,
     RevertRun,
+    VerifyRun,
+    VerifySite,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ __all__ = [
     "JobClient",
     "NotAllowedError",
     "NotFoundError",
+    "PlanImport",
     "ProblemError",
     "Progress",
     "PruneHistory",
@@ -68,6 +72,8 @@ __all__ = [
     "UnreachableError",
     "UnreadableError",
     "UploadInfo",
+    "VerifyRun",
+    "VerifySite",
     "enqueue_in",
     "open_client",
     "task_scope",

@@ -38,6 +38,8 @@ class Counts(_Document):
 class EntityReceipt(Counts):
     """The counts of one entity."""
 
+    digest: str = ""
+    """The sum of the digests of the records that were loaded; empty from a server that does not say it."""
     unknown_fields: dict[str, int] = {}
     """Fields of the records that are not kept, and how many records had them."""
 

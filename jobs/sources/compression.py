@@ -12,7 +12,6 @@ from jobs.zstandard import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 # The largest preset of xz needs 65 MiB, but a header may ask for 4 GiB; zstd is bounded likewise by default.
 XZ_MEMORY_BYTES = 128 * 1024 * 1024
@@ -88,7 +87,7 @@ def compression_of(first_bytes: bytes) -> Compression | None:
     return next((known for known in COMPRESSIONS if first_bytes.startswith(known.first_bytes)), None)
 
 
-def inner_name(path: Path) -> PurePath:
+def inner_name(path: PurePath) -> PurePath:
     """Give the name of what is inside: `Posts.xml` for `Posts.xml.gz`."""
     packed = path.suffix.lower() in {known.extension for known in COMPRESSIONS}
     return PurePath(path.stem if packed else path.name)

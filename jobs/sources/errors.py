@@ -47,6 +47,10 @@ class BrokenStreamError(SourceError):
     """The compressed file is damaged, or ends before its end."""
 
 
+class BombError(SourceError):
+    """What is compressed unpacks to more than is allowed."""
+
+
 class UnknownEntityError(SourceError):
     """Nothing says whether the file holds users, posts or tags."""
 

@@ -74,8 +74,11 @@ def format_of(seen: Glimpse, mapping: FieldMapping | None = None) -> Format:
     raise UnknownFormatError(seen.path, f"holds {problem}", "check the file or name its format with --format")
 
 
-def _is_read(name: PurePath) -> bool:
-    return name.suffix.lower() in EXTENSIONS
+def dump_entity(path: PurePath) -> Entity | None:
+    """Tell what a file named Users, Tags or Posts (in any case) of a dump holds; None for another one."""
+    name = inner_name(path)
+    known = (entity for entity in LOADING_ORDER if entity == name.stem.lower())
+    return next(known, None) if name.suffix.lower() in EXTENSIONS else None
 
 
 def find_files(folder: Path) -> dict[Entity, Path]:
@@ -84,12 +87,12 @@ def find_files(folder: Path) -> dict[Entity, Path]:
     Raises a SourceError if there is none, or two for one entity.
     """
     try:
-        files = [(path, inner_name(path)) for path in sorted(folder.iterdir()) if path.is_file()]
+        files = [(path, dump_entity(path)) for path in sorted(folder.iterdir()) if path.is_file()]
     except (OSError, ValueError) as error:
         raise FileNotReadableError(folder, "is no folder that can be listed", "check the path") from error
     found: dict[Entity, Path] = {}
     for entity in LOADING_ORDER:
-        named = [path for path, name in files if name.stem.lower() == entity and _is_read(name)]
+        named = [path for path, holds in files if holds == entity]
         if len(named) > 1:
             names = " and ".join(path.name for path in named)
             raise AmbiguousFilesError(

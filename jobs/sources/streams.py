@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
+    from jobs.sources.bounds import Bounds
     from jobs.sources.layout import Layout
 
 
@@ -34,10 +35,10 @@ Opened: TypeAlias = Plain | Unpacked | Table
 
 
 @contextmanager
-def opened(layout: Layout) -> Iterator[Opened]:
+def opened(layout: Layout, bounds: Bounds | None = None) -> Iterator[Opened]:
     """Open a file for `read`; when it is left, say if its end is not what it should be.
 
-    So every record before such an end can be kept first.
+    So every record before such an end can be kept first. What is compressed unpacks within the `bounds`.
 
     Raises:
         BrokenStreamError: the compressed file is damaged or cut off.
@@ -53,7 +54,7 @@ def opened(layout: Layout) -> Iterator[Opened]:
         if layout.compression is None:
             yield Plain(file)
             return
-        stream = Unpacked(file, layout.path, layout.compression)
+        stream = Unpacked(file, layout.path, layout.compression, bounds)
         yield stream
         stream.check()
         if stream.ended and layout.format == "stackexchange":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobs.sources.bounds import Bounds
 from jobs.sources.compression import DAMAGED
 from jobs.sources.errors import BrokenStreamError
 
@@ -21,10 +22,13 @@ TAIL_BYTES = 64 * 1024
 class Unpacked:
     """What is in a compressed file, all its members one after the other; a seek unpacks up to there."""
 
-    def __init__(self, file: BinaryIO, path: Path, compression: Compression) -> None:
+    def __init__(
+        self, file: BinaryIO, path: Path, compression: Compression, bounds: Bounds | None = None
+    ) -> None:
         self.file = file
         self.path = path
         self.compression = compression
+        self.bounds = bounds or Bounds()
         self._begin()
 
     def _begin(self) -> None:
@@ -52,6 +56,7 @@ class Unpacked:
 
         Raises:
             BrokenStreamError: the file is damaged or cut off here; every byte before was given.
+            BombError: more has come out of it than is allowed.
 
         """
         pieces: list[bytes] = []
@@ -61,6 +66,7 @@ class Unpacked:
             missing -= len(piece)
         given = b"".join(pieces)
         self.offset += len(given)
+        self.bounds.check(self.path, self.file.tell(), self.offset)
         self.tail = (self.tail + given[-TAIL_BYTES:])[-TAIL_BYTES:]
         if not given:
             self.check()

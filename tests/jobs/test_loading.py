@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from jobs.errors import InputError
-from jobs.loading import layouts_of, load, local_path
+from jobs.fetching.places import local_path
+from jobs.loading import layouts_of, load
 from jobs.requests import ImportDump, ImportPosts, ImportUsers
 from models import Post, Receipt, Reject, Run, State, User
 from models.claim import claim

@@ -168,7 +168,7 @@ async def test_only_the_rejects_of_a_rule_are_replayed(
     replay = await replayed(resources, run_id, "length")
     assert counts(replay) == {"posts": {"records_read": 1, "inserted": 1}}
     async with resources.database.reading() as session:
-        found = await rejects_by_rule(session, [run_id])
+        found = await rejects_by_rule(session, run_id)
     assert {rule: tuple(count) for rule, count in found.items()} == {
         "length": (0, 1),
         "number": (1, 0),

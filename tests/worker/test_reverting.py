@@ -9,7 +9,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from jobs.requests import ImportDump, ImportPosts, ImportUsers, RefreshAuthorStats, RevertRun
+from jobs.requests import (
+    ImportDump,
+    ImportPosts,
+    ImportRecords,
+    ImportUsers,
+    RefreshAuthorStats,
+    ReplayRejects,
+    RevertRun,
+)
 from models import FormerRow, Post, State, User
 from models.post_changes import create_post, delete_post, update_post
 from models.stats_upkeep import drifted
@@ -279,6 +287,33 @@ async def test_what_is_no_import_that_has_ended_is_refused(resources: Resources,
     assert await refused(resources, nobody) == f"there is no run {nobody}; `headrace runs` lists them"
     missing = await done(resources, ImportPosts(url=str(tmp_path / "none.jsonl"), site=SITE))
     assert "has read no file" in await refused(resources, missing["run_id"])
+
+
+async def test_rejects_of_an_import_that_was_undone_are_not_loaded_after_all(
+    resources: Resources, tmp_path: Path
+) -> None:
+    rows = json_posts(5)
+    del rows[2]["created_at"]
+    run = await done(resources, ImportPosts(url=str(write_jsonl(tmp_path / "posts.jsonl", rows)), site=SITE))
+    revert = await done(resources, reverting(run))
+    replay = await done(resources, ReplayRejects(run=run["run_id"]))
+    assert replay["error"] == (
+        f"run {run['run_id']} was undone by run {revert['run_id']}: import its files again"
+    )
+
+
+@every_database
+async def test_records_that_a_request_carried_are_undone_like_a_file(resources: Resources) -> None:
+    def carrying(score: int) -> ImportRecords:
+        post = {"external_id": 1, "created_at": "2026-01-01", "score": score, "tags": ["a"]}
+        return ImportRecords(site=SITE, users=({"external_id": 7},), posts=(post,))
+
+    await done(resources, carrying(1))
+    before = await contents(resources.database)
+    second = await done(resources, carrying(2))
+    assert await contents(resources.database) != before
+    await done(resources, reverting(second))
+    assert await contents(resources.database) == before
 
 
 async def test_the_command_undoes_a_run_and_says_so(

@@ -61,6 +61,8 @@ def test_a_replica_that_cannot_be_one_is_refused(
         ("HEADRACE_RATE_LIMIT", "often", "HEADRACE_RATE_LIMIT"),
         ("HEADRACE_CORS_ORIGINS", "https://a.example, *", "'\\*' is no origin"),
         ("HEADRACE_IMPORT_FOLDERS", "/a:b", "b is no absolute path"),
+        ("HEADRACE_IMPORT_HOSTS", "*.a.example https://b.example", "'https://b.example' is no host"),
+        ("HEADRACE_IMPORT_HOSTS", "s3://dumps/beer", "'s3://dumps/beer' is no host"),
         ("REDIS_URL", "http://h", "REDIS_URL: not a Redis URL"),
         ("DATABASE_URL", "oracle://h/d", "DATABASE_URL: unknown database driver"),
         ("DATABASE_URL", "sqlite://", "DATABASE_URL: an SQLite database must be a file"),

@@ -279,13 +279,14 @@ async def test_what_another_import_brought_meanwhile_is_not_swept_away(
     await done(resources, ImportPosts(url=str(posts), site=SITE))
     context = await running(resources)
     layouts = layouts_of([str(cut(posts, tmp_path / "part.posts.jsonl", 0.9))], "auto")
-    how = (context, layouts, SITE, writer_for(resources.database), Snapshot("delete", force=True))
-    await load_files(*how)
+    how = (context, layouts, SITE, writer_for(resources.database))
+    snapshot = Snapshot("delete", force=True)
+    await load_files(*how, snapshot=snapshot)
     more = write_jsonl(tmp_path / "more.posts.jsonl", json_posts(30)[25:])
     newer = await resources.client.enqueue(ImportPosts(url=str(more), site=SITE))
     assert isinstance(await Executor(resources).execute(newer), Succeeded)
     with pytest.raises(InputError, match=f"run {newer} has written to {SITE} since"):
-        await load(*how)
+        await load(*how, snapshot=snapshot)
     assert await count(resources, Post) == 25
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from pydantic import ValidationError
 
-from jobs.loading import layouts_of, local_path
+from jobs.fetching.archives import is_archive
+from jobs.fetching.places import is_local, local_path
+from jobs.loading import layouts_of
 from jobs.mapping_file import read_mapping
 from jobs.requests import (
     FormatChoice,
@@ -22,6 +24,8 @@ from jobs.requests import (
 from jobs.writers.registry import choose_writer
 from worker.cli.app import start
 from worker.cli.asking import answer, asking_options
+from worker.cli.plans import plan_instead
+from worker.cli.standard_input import input_kept
 from worker.retries import describe
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
 
 
 @click.command(name="import")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH|URL...", nargs=-1, required=True)
 @click.option("--site", required=True, help="Where the data comes from; part of every natural key.")
 @click.option(
     "--entity",
@@ -77,6 +81,7 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
 @click.option(
     "--force", is_flag=True, help="With --snapshot: also where they lack a large share of the site."
 )
+@click.option("--plan", is_flag=True, help="Say what the import would do, and write nothing.")
 @asking_options
 def import_(  # noqa: PLR0913 - the contract's options
     *,
@@ -91,11 +96,15 @@ def import_(  # noqa: PLR0913 - the contract's options
     snapshot: bool,
     missing: Any,
     force: bool,
+    plan: bool,
     wait: bool,
     with_worker: bool,
     as_json: bool,
 ) -> None:
     """Import Stack Exchange XML, JSON Lines, CSV or Parquet, or folders with Users, Tags and Posts files.
+
+    They may lie on this host, at an http(s) URL or in an object store, and in a 7z archive; - is standard
+    input.
 
     New rows are inserted, changed rows updated, unchanged rows left alone; records that cannot be loaded
     are kept as rejects. Importing again is safe.
@@ -107,7 +116,13 @@ def import_(  # noqa: PLR0913 - the contract's options
     choose_writer(writer, settings.dialect)
     how = snapshot_fields(missing, snapshot=snapshot, force=force) | {"max_rejects": max_rejects}
     how["mapping"] = read_mapping(map_) if map_ else None
-    request = request_for(paths, site, entity, format_, writer, split=split, **how)
+    if plan and (wait or with_worker):
+        raise click.UsageError("--plan makes no run that could be waited for")
+    with input_kept(paths, settings) as kept:
+        request = request_for(kept, site, entity, format_, writer, split=split, **how)
+        if plan:
+            plan_instead(settings, request, {*kept} - {*paths}, as_json=as_json)
+            return
     answer(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
 
 
@@ -133,7 +148,7 @@ def request_for(
     split: bool = False,
     **how: Any,
 ) -> Request:
-    """Make the request for one file, or for several and folders; look into the files before asking.
+    """Make the request for one file, or for several and folders; look into those that are here before asking.
 
     `how` are fields that every import has.
 
@@ -142,17 +157,23 @@ def request_for(
         click.UsageError: an option cannot be meant so.
 
     """
-    absolute = tuple(str(local_path(path).absolute()) for path in paths)
-    several = len(paths) > 1 or Path(absolute[0]).is_dir()
+    urls = tuple(str(local_path(path).absolute()) if is_local(path) else path for path in paths)
+    plain = [url for url in urls if is_local(url) and not is_archive(Path(url))]
+    several = len(urls) > 1 or Path(urls[0]).is_dir()
     if several and entity != "auto":
         raise click.UsageError("--entity is for a single file; a folder's files are known by their names")
     if split and entity != "auto":
         raise click.UsageError("--split takes files whose name or content says what they hold")
-    layouts = layouts_of(absolute, format_, None if entity == "auto" else entity, how.get("mapping"))
+    if split and len(plain) < len(urls):
+        raise click.UsageError("--split takes files and folders of this host that are no archives")
+    asked = None if entity == "auto" else entity
+    known = [layout.entity for layout in layouts_of(plain, format_, asked, how.get("mapping"))]
+    if entity != "auto":
+        known = [entity]
     how |= {"site": site, "format": format_, "writer": writer}
     try:
-        if several or split:
-            return ImportDump(urls=absolute, split=split, **how)
-        return IMPORT_OF[layouts[0].entity](url=absolute[0], **how)
+        if several or split or not known:
+            return ImportDump(urls=urls, split=split, **how)
+        return IMPORT_OF[known[0]](url=urls[0], **how)
     except ValidationError as error:
         raise click.UsageError(describe(error)) from error

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.errors import JobError
+from worker.cli.explanations import explain
 from worker.cli.exports import export
 from worker.cli.imports import import_
 from worker.cli.maps import map_
@@ -18,8 +19,10 @@ from worker.cli.reverting import revert
 from worker.cli.runs import cancel, retry, run, runs
 from worker.cli.samples import sample
 from worker.cli.schedules import schedule
+from worker.cli.sources import sources
 from worker.cli.statistics import authors, stats
 from worker.cli.tokens import token
+from worker.cli.verification import verify
 from worker.cli.web import web
 from worker.embedded import EmbeddedError
 from worker.resources import ServiceError
@@ -27,6 +30,7 @@ from worker.retries import describe
 from worker.schedule import ScheduleError
 from worker.schema import SchemaError
 from worker.settings import SettingsError
+from worker.source_file import SourceFileError
 from worker.supervisor import ProcessError
 
 EXPECTED = (
@@ -37,6 +41,7 @@ EXPECTED = (
     ServiceError,
     SchemaError,
     SettingsError,
+    SourceFileError,
 )
 FAILED = 1
 
@@ -65,7 +70,10 @@ for command in (
     rejects,
     replay,
     revert,
+    verify,
+    explain,
     schedule,
+    sources,
     stats,
     authors,
     export,

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from jobs.columns import Entity
-from jobs.loading import local_path
+from jobs.fetching.places import local_path
 from jobs.requests import FormatChoice
 from jobs.sources.proposing import propose
 from worker.cli.app import json_option, print_json

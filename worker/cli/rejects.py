@@ -48,10 +48,10 @@ def rejects(*, run_id: str, rule: str | None, limit: int, as_json: bool) -> None
 async def _rejects(settings: Settings, prefix: str, rule: str | None, limit: int) -> dict[str, Any]:
     async with open_resources(settings) as resources, resources.database.reporting(fresh=True) as session:
         run_id = (await find_run(session, prefix)).id
-        counts = await rejects_by_rule(session, [run_id])
+        counts = await rejects_by_rule(session, run_id)
         if rule is not None:
             counts = {name: count for name, count in counts.items() if name == rule}
-        rows = await rejects_of(session, [run_id], limit, rule=rule)
+        rows = await rejects_of(session, run_id, limit, rule=rule)
     return {
         "run_id": str(run_id),
         "by_rule": {name: count._asdict() for name, count in counts.items()},
@@ -89,7 +89,7 @@ async def _find(settings: Settings, prefix: str, rule: str | None) -> UUID:
     """Find the run; a rule that none of its rejects broke is a mistake."""
     async with open_resources(settings) as resources, resources.database.reporting(fresh=True) as session:
         run_id = (await find_run(session, prefix)).id
-        counts = await rejects_by_rule(session, [run_id])
+        counts = await rejects_by_rule(session, run_id)
     if rule is not None and rule not in counts:
         broken = ", ".join(counts) or "none"
         raise InputError(

@@ -73,7 +73,7 @@ async def _run(settings: Settings, prefix: str) -> dict[str, Any]:
     async with open_resources(settings) as resources, resources.database.reporting(fresh=True) as session:
         found = await find_run(session, prefix)
         document = await details_in(session, found.id)
-        first = await rejects_of(session, [found.id], REJECTS_SHOWN)
+        first = await rejects_of(session, found.id, REJECTS_SHOWN)
         document["rejects"] = [reject_document(reject) for reject, _ in first]
         return document
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 from rich.box import SIMPLE
 from rich.table import Table
 
 from worker.cli.app import err, json_option, out, print_json, run_async, start
+from worker.cli.tables import in_zone
 from worker.resources import open_resources
-from worker.schedule import BY_NAME, Entry, check_schedule, start_run
+from worker.schedule import Entry, check_schedule, schedule_of, start_run
 from worker.schedule_documents import schedule_documents
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
     from worker.settings import Settings
@@ -29,17 +28,18 @@ def schedule(context: click.Context, *, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     settings = start()
-    check_schedule(settings)
-    documents = run_async(_schedule(settings))
+    entries = schedule_of(settings)
+    check_schedule(settings, entries)
+    documents = run_async(_schedule(settings, entries))
     if as_json:
         print_json(documents)
     else:
         _show(documents)
 
 
-async def _schedule(settings: Settings) -> list[dict[str, Any]]:
+async def _schedule(settings: Settings, entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
     async with open_resources(settings) as resources, resources.database.reading() as session:
-        return await schedule_documents(session, settings)
+        return await schedule_documents(session, settings, entries)
 
 
 def _show(documents: list[dict[str, Any]]) -> None:
@@ -48,15 +48,11 @@ def _show(documents: list[dict[str, Any]]) -> None:
     for column in ("name", "cron", "time zone", "catch-up", "last tick", "its run", "next tick"):
         table.add_column(column, overflow="fold")
     for d in documents:
-        last, following = (_local(d[name], d["time_zone"]) for name in ("last_tick", "next_tick"))
+        last, following = (in_zone(d[name], d["time_zone"]) for name in ("last_tick", "next_tick"))
         table.add_row(d["name"], d["cron"], d["time_zone"], d["catch_up"], last, _run_of(d), following)
     out.print(table)
     for hint in _hints(documents):
         err.print(hint, markup=False)
-
-
-def _local(moment: datetime | None, zone: str) -> str:
-    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if moment else ""
 
 
 def _run_of(document: dict[str, Any]) -> str:
@@ -78,11 +74,15 @@ def _hints(documents: list[dict[str, Any]]) -> list[str]:
 
 
 @schedule.command()
-@click.argument("name", type=click.Choice(list(BY_NAME)))
+@click.argument("name")
 @json_option
 def run(*, name: str, as_json: bool) -> None:
     """Start the run of an entry now, as its tick would; a worker carries it out. Prints the run's id."""
-    run_id = run_async(_run(start(), BY_NAME[name]))
+    settings = start()
+    entries = {entry.name: entry for entry in schedule_of(settings)}
+    if name not in entries:
+        raise click.BadParameter(f"there is no entry {name}; there are {', '.join(entries)}")
+    run_id = run_async(_run(settings, entries[name]))
     if as_json:
         print_json({"name": name, "run_id": str(run_id) if run_id else None})
     elif run_id is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from rich.box import SIMPLE
 from rich.table import Table
@@ -13,6 +14,12 @@ from worker.run_documents import shown_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
+
+
+def in_zone(moment: datetime | None, zone: str) -> str:
+    """Show a moment as a clock of the zone has it, or nothing."""
+    return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" if moment else ""
 
 
 def show_receipt(document: dict[str, Any]) -> None:
@@ -34,6 +41,9 @@ def show_receipt(document: dict[str, Any]) -> None:
     if vanished := (document["result"] or {}).get("vanished"):
         counted = ", ".join(f"{number:,} {entity}" for entity, number in vanished.items())
         out.print(f"vanished from the snapshot: {counted}", markup=False)
+    digests = ", ".join(f"{entity} {counts['digest']}" for entity, counts in document["entities"].items())
+    if digests:
+        out.print(f"digests of what was loaded: {digests}", markup=False)
     for entity, counts in document["entities"].items():
         if counts["unknown_fields"]:
             out.print(f"{entity}: fields that are not kept: {counts['unknown_fields']}", markup=False)

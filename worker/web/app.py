@@ -14,10 +14,11 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.security import HTTPBearer
 from prometheus_client import PlatformCollector, ProcessCollector
 
-from worker.gauges import PoolGauges
+from worker.gauges import PoolGauges, SourceGauges
 from worker.logs import observed
 from worker.metrics import show_version
 from worker.rounds import beside
+from worker.source_watch import keep_watching_sources
 from worker.watch import keep_looking, send_traces
 from worker.web.bodies import BodyBound
 from worker.web.document import Api
@@ -34,12 +35,14 @@ from worker.web.rates import Rates
 from worker.web.routes import (
     authors,
     documents,
+    origins,
     posts,
     probes,
     rejects,
     run_events,
     runs,
     schedule,
+    sources,
     tags,
     uploads,
     users,
@@ -60,11 +63,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     rejects.router,
     run_events.router,
     schedule.router,
+    sources.router,
     uploads.router,
     users.router,
     posts.router,
     authors.router,
     tags.router,
+    origins.router,
 )
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CORS_HEADERS = ("Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-Match")
@@ -120,7 +125,8 @@ async def _serving(_app: FastAPI, *, held: Held, tokens: Tokens) -> AsyncIterato
     """Look after health, metrics and tokens for as long as the application serves."""
     resources, registry = held.resources, held.registry
     await asyncio.to_thread(_prepare_folders, resources.settings)
-    for collector in (held.queue, PoolGauges(resources.database)):
+    alarms = SourceGauges()
+    for collector in (held.queue, alarms, PoolGauges(resources.database)):
         registry.register(collector)
     show_version(registry)
     ProcessCollector(registry=registry)
@@ -130,7 +136,9 @@ async def _serving(_app: FastAPI, *, held: Held, tokens: Tokens) -> AsyncIterato
         if resources.settings.traced:
             await send_traces(resources, stack)
         stack.enter_context(observed(RequestMetrics(registry)))
-        await stack.enter_async_context(beside(looking, tokens.keep_noting))
+        names = [source.name for source in held.sources]
+        watching = partial(keep_watching_sources, resources, names, alarms)
+        await stack.enter_async_context(beside(looking, watching, tokens.keep_noting))
         yield
         held.stopping.set()
 

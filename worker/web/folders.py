@@ -1,14 +1,15 @@
-"""Where files may lie that are named over HTTP: a token must not open the worker's whole disk."""
+"""Where files may lie that are named over HTTP: a token must not open the worker's disk and network."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.loading import local_path
+from jobs.fetching.places import is_local, local_path, shown
+from jobs.fetching.rules import Rules
 from worker.web.problems import UnprocessableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from jobs.requests import Request
@@ -33,23 +34,33 @@ def within_folders(request: Request, settings: Settings) -> Request:
     """Give the request with its files named as they are, without links and dots.
 
     Raises:
-        UnprocessableError: a file lies outside of the folders that are allowed.
+        InputError: a URL is of no kind that can be read.
+        UnprocessableError: a file lies outside of the folders and hosts that are allowed.
 
     """
     readable = (uploads_of(settings), *settings.import_folders)
     writable = (exports_of(settings), *settings.export_folders)
     changed = {}
-    for names, folders in ((READ, readable), (WRITTEN, writable)):
-        for name in names:
-            if (value := getattr(request, name, None)) is not None:
-                changed[name] = _each_within(value, folders)
+    for name in READ:
+        if (value := getattr(request, name, None)) is not None:
+            changed[name] = _each(value, lambda url: _readable(url, readable, settings))
+    for name in WRITTEN:
+        if (value := getattr(request, name, None)) is not None:
+            changed[name] = _each(value, lambda path: _within(path, writable))
     return request.model_copy(update=changed)
 
 
-def _each_within(value: Any, folders: Sequence[Path]) -> Any:
-    if isinstance(value, str):
-        return _within(value, folders)
-    return tuple(_within(each, folders) for each in value)
+def _each(value: Any, check: Callable[[str], str]) -> Any:
+    return check(value) if isinstance(value, str) else tuple(map(check, value))
+
+
+def _readable(url: str, folders: Sequence[Path], settings: Settings) -> str:
+    """Give a path as it is, or a URL on a host that is listed."""
+    if is_local(url):
+        return _within(url, folders)
+    if not Rules(settings.import_hosts).lists(url):
+        raise UnprocessableError(f"{shown(url)}: must be on a host of HEADRACE_IMPORT_HOSTS.")
+    return url
 
 
 def _within(named: str, folders: Sequence[Path]) -> str:

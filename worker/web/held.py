@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry
 from worker.gauges import QueueGauges
 from worker.health import Health
 from worker.resources import Resources
+from worker.schedule import Entry, schedule_of
+from worker.source_file import ScheduledSource, read_sources
 from worker.web.problems import BusyError
 
 UPKEEP = 2  # connections that tokens and health may need while requests hold the others
@@ -30,8 +32,13 @@ class Held:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
     places: asyncio.Semaphore = field(init=False)
+    sources: list[ScheduledSource] = field(init=False)
+    schedule: tuple[Entry, ...] = field(init=False)
 
     def __post_init__(self) -> None:
+        settings = self.resources.settings
+        self.sources = read_sources(settings.sources)
+        self.schedule = schedule_of(settings, self.sources)
         self.places = asyncio.Semaphore(max(self.resources.settings.connections - UPKEEP, 1))
 
     @asynccontextmanager

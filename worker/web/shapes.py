@@ -1,7 +1,7 @@
 """The documents that the API answers with, as OpenAPI shows them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -28,6 +28,9 @@ class Counts(BaseModel):
 class EntityCounts(Counts):
     """The counts of users, posts or tags, and how often fields came up that are not kept."""
 
+    digest: str = Field(
+        examples=["8f1c02a97be2d4e6"], description="The sum of the digests of the records that were loaded."
+    )
     unknown_fields: dict[str, int]
 
 
@@ -109,6 +112,26 @@ class ScheduleEntry(BaseModel):
     next_tick: datetime | None
     seen_until: datetime | None
     due_since: datetime | None = Field(description="The first tick that no worker has looked at.")
+
+
+class SourceDocument(BaseModel):
+    """What is imported by the clock: where it lies, when, and whether it is as it should be."""
+
+    name: str = Field(examples=["beer-dump"])
+    site: str = Field(examples=["beer"])
+    urls: list[str] = Field(examples=[["https://example.org/beer.7z"]], description="Without secrets.")
+    cron: str = Field(examples=["30 5 * * 1"])
+    time_zone: str = Field(examples=["UTC"])
+    state: Literal["new", "ok", "unchanged", "failed", "alarm"]
+    alarm: str | None = Field(examples=["40 posts were read, and there must be 5,000"])
+    alarm_since: datetime | None
+    expect: dict[str, int] = Field(examples=[{"posts": 5_000}])
+    counts: dict[str, int] = Field(examples=[{"posts": 5_123}], description="What was read when it was good.")
+    checked_at: datetime | None
+    changed_at: datetime | None
+    last_run_id: UUID | None = Field(examples=[RUN_ID])
+    last_state: State | None
+    next_tick: datetime | None
 
 
 class UploadedFile(BaseModel):

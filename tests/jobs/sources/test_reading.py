@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobs.sources.markup import BETWEEN_ROWS
-from jobs.sources.reading import SOURCES, blocks, one_by_one, read
+from jobs.sources.reading import SOURCES, blocks, item_of, one_by_one, read
 from jobs.sources.record import BadRecord
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, Window
 from tests.jobs.sources.sources import items_of, layout, layouts, rules_of
@@ -119,6 +119,22 @@ def test_any_bytes_of_json_lines_become_items_that_cover_them_and_can_be_resumed
 @example(b'1,"never closed\n2,b\n')
 def test_any_bytes_of_csv_become_items_that_cover_them_and_can_be_resumed(data: bytes) -> None:
     check_any("csv", data)
+
+
+@pytest.mark.parametrize("format_", FRAGMENTS)
+@given(data=st.data())
+def test_the_bytes_of_an_item_alone_are_judged_as_they_were_in_the_file(
+    format_: Format, data: st.DataObject
+) -> None:
+    how = layout(format_)
+    given_bytes = data.draw(inputs(format_))
+    for item in items_of(given_bytes, how):
+        alone = item_of(given_bytes[item.offset : item.end], item.offset, item.end, how)
+        if isinstance(item, BadRecord):
+            assert isinstance(alone, BadRecord)
+            assert (alone.offset, alone.end) == (item.offset, item.end)
+        else:
+            assert alone == item
 
 
 @pytest.mark.parametrize("format_", FRAGMENTS)

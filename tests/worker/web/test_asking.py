@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -172,6 +173,36 @@ def test_every_field_of_a_request_that_names_a_file_is_checked() -> None:
     harmless |= {"users", "posts", "tags"}  # records
     harmless |= {"run", "rule"}  # a replay reads what a run was allowed to
     harmless |= {"snapshot", "missing", "force", "entities", "mapping"}
+    harmless |= {"source", "expect"}
     for job in JOBS:
         assert set(job.request.model_fields) <= harmless | set(READ) | set(WRITTEN), job.name
         job.request.model_validate(EXAMPLES[job.name])
+
+
+async def test_urls_are_taken_only_from_hosts_that_are_listed(
+    anybody: AsyncClient, app: FastAPI, resources: Resources
+) -> None:
+    def body(*urls: str) -> dict[str, Any]:
+        return {"job": "import_dump", "request": {"urls": urls, "site": "beer"}}
+
+    url = "https://ada:love@data.example.org/Posts.xml?key=secret"
+    refused = await anybody.post("/v1/runs", json=body(url))
+    assert_problem(refused, 422, "https://***@data.example.org/Posts.xml?key=***: must be on a host of")
+    assert "secret" not in refused.text.replace("key=secret", "")
+    listing = resources.settings.model_copy(update={"import_hosts": ("data.example.org", "s3://dumps")})
+    app.state.held.resources = replace(resources, settings=listing)
+    taken = await anybody.post("/v1/runs", json=body(url, "s3://dumps/Users.xml"))
+    assert taken.status_code == 202
+    assert taken.json()["request"]["urls"][0] == "https://***@data.example.org/Posts.xml?key=***"
+    run = await run_of(resources, UUID(taken.json()["run_id"]))
+    assert run.request["urls"] == [url, "s3://dumps/Users.xml"]
+    for wrong in (
+        "https://example.org/a",
+        "s3://other/a",
+        "s3://dumps/a::file:///etc/passwd",
+        "local:///etc/passwd",
+        "simplecache::file:///etc/passwd",
+        "file:///etc/passwd",
+        "-",
+    ):
+        assert (await anybody.post("/v1/runs", json=body(wrong))).status_code == 422

@@ -50,7 +50,7 @@ async def list_(
     key = key_of(after, _up_to(MOST_NUMBER, NO_PART), _up_to(MOST_NUMBER), _up_to(MOST_POSITION))
     last = Place(*key) if key else None
     await found(session.get_one(Run, run_id))
-    rows = await rejects_of(session, [run_id], limit + 1, last, rule=rule, replayed=replayed)
+    rows = await rejects_of(session, run_id, limit + 1, last, rule=rule, replayed=replayed)
     return page_of(rows, limit, lambda row: _document(row[0]), lambda row: astuple(row[1]))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from worker.run_documents import document_in
-from worker.schedule import BY_NAME, start_run
+from worker.schedule import start_run
 from worker.schedule_documents import schedule_documents
 from worker.web.held import Holding
 from worker.web.paging import Page
@@ -24,7 +24,7 @@ EntryName = Annotated[str, Path(max_length=64, examples=["rebuild-stats"])]
 )
 async def list_(session: Ledger, held: Holding) -> dict[str, Any]:
     """List all entries with their last and next ticks, on one page."""
-    return {"items": await schedule_documents(session, held.resources.settings)}
+    return {"items": await schedule_documents(session, held.resources.settings, held.schedule)}
 
 
 @router.post(
@@ -37,9 +37,10 @@ async def list_(session: Ledger, held: Holding) -> dict[str, Any]:
 )
 async def run(name: EntryName, session: Writing, held: Holding) -> dict[str, Any]:
     """Do what a tick of the entry does; 409 if there is nothing to do."""
-    entry = BY_NAME.get(name)
+    entries = {entry.name: entry for entry in held.schedule}
+    entry = entries.get(name)
     if entry is None:
-        raise NotFoundError(f"There is no such entry; there are {', '.join(BY_NAME)}.")
+        raise NotFoundError(f"There is no such entry; there are {', '.join(entries)}.")
     run_id = await start_run(held.resources, session, entry)
     if run_id is None:
         raise ConflictError("There is nothing to do; no run was started.")
