@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 PY := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-fast chaos check lint types contracts bench bench-queue bench-load bench-api lock clean
+.PHONY: help demo test test-fast chaos fuzz check lint types contracts bench bench-queue bench-load bench-api lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -20,6 +20,9 @@ test-fast: .venv/dev  ## the suite without the slow tests
 
 chaos: .venv/dev  ## the whole crash matrix and a soak of 200 disturbances; its report goes into docs/reliability.md
 	@CHAOS=full $(PY) -m pytest -n 0 -m chaos tests/chaos
+
+fuzz: .venv/dev  ## try the readers with made-up bytes, ten minutes each
+	@$(PY) -m tests.jobs.sources.fuzz --seconds 600
 
 check: lint types contracts test  ## what CI runs
 

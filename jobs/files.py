@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from jobs.mapping import FieldMapping
 from jobs.sources.compression import COMPRESSIONS
 from jobs.sources.layout import Layout
+from jobs.sources.mapped import mapped
 from models.run_file import RunFile
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ def noted(layout: Layout, *, site: str, run_id: UUID, root_id: UUID, number: int
         "columns": list(layout.columns),
         "compression": layout.compression and layout.compression.name,
     }
+    if layout.mapping:
+        details["mapping"] = layout.mapping.source.model_dump(mode="json", exclude_defaults=True)
     return RunFile(
         run_id=run_id,
         root_id=root_id,
@@ -66,15 +70,19 @@ def listed(*, site: str, entity: Entity, run_id: UUID, root_id: UUID, number: in
 def layout_of(file: RunFile) -> Layout:
     """Give the layout that a file had when it was read; a list of records reads as JSON Lines."""
     details: dict[str, Any] = file.layout
+    entity, columns = cast("Entity", file.entity), tuple(details["columns"])
+    mapping = FieldMapping.model_validate(details["mapping"]) if "mapping" in details else None
     return Layout(
         path=Path(file.path),
         format=cast("Format", "jsonl" if file.format == LISTED else file.format),
-        entity=cast("Entity", file.entity),
+        entity=entity,
         start=details["start"],
         size=file.size,
-        columns=tuple(details["columns"]),
+        columns=columns,
         stop=details["stop"],
         compression=next((known for known in COMPRESSIONS if known.name == details["compression"]), None),
+        delimiter=mapping.file.delimiter or "," if mapping else ",",
+        mapping=mapped(mapping, entity, columns) if mapping else None,
     )
 
 

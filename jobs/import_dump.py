@@ -30,7 +30,8 @@ async def import_dump(context: JobContext, request: ImportDump) -> dict[str, Any
     watch, begins = Watch(context, request), context.checkpoint is None
     if begins and await watch.is_unchanged():
         return UNCHANGED
-    layouts = await asyncio.to_thread(layouts_of, await fetched(context, request.urls), request.format)
+    paths = await fetched(context, request.urls)
+    layouts = await asyncio.to_thread(layouts_of, paths, request.format, mapping=request.mapping)
     if request.split:
         _refuse_fetched(context)
         stages = await asyncio.to_thread(_stages, request, layouts)
@@ -76,4 +77,4 @@ def _stages(request: ImportDump, layouts: Sequence[Layout]) -> list[list[Request
 def _part(request: ImportDump, layout: Layout, piece: ByteRange) -> Request:
     ask = PART_OF[layout.entity]
     how = request.model_dump(include={"site", "format", "writer", "max_rejects", "snapshot"})
-    return ask(url=str(layout.path), byte_range=piece, **how)
+    return ask(url=str(layout.path), byte_range=piece, mapping=request.mapping, **how)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from jobs.chunks import Chunk
     from jobs.context import Batch, JobContext
+    from jobs.mapping import FieldMapping
     from jobs.requests import FormatChoice
     from jobs.snapshots import Snapshot
     from jobs.sources.opening import Layout
@@ -41,7 +42,12 @@ if TYPE_CHECKING:
 LINKS_PER_BATCH = 5_000
 
 
-def layouts_of(urls: Sequence[str], format_: FormatChoice, entity: Entity | None = None) -> list[Layout]:
+def layouts_of(
+    urls: Sequence[str],
+    format_: FormatChoice,
+    entity: Entity | None = None,
+    mapping: FieldMapping | None = None,
+) -> list[Layout]:
     """Look into files, and into folders for their Users, Tags and Posts files; in the order of loading.
 
     Raises:
@@ -50,8 +56,9 @@ def layouts_of(urls: Sequence[str], format_: FormatChoice, entity: Entity | None
     """
     found = []
     for path in map(local_path, urls):
-        for part, file in find_files(path).items() if path.is_dir() else ((entity or "auto", path),):
-            found.append(inspect(file, format=format_, entity=part))
+        is_folder = path.is_dir() and mapping is None  # of a folder's files no two have the same fields
+        for part, file in find_files(path).items() if is_folder else ((entity or "auto", path),):
+            found.append(inspect(file, format=format_, entity=part, mapping=mapping))
     order = ("users", "tags", "posts")
     return sorted(found, key=lambda layout: order.index(layout.entity))
 

@@ -19,18 +19,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-
-def keepable(text: str) -> str:
-    """Give a text that the database can keep.
-
-    Raises:
-        ValueError: it holds half of a character, or NUL.
-
-    """
-    text.encode()  # a name that is not UTF-8 could not be kept in the database: ValueError
-    if "\0" in text:
-        raise ValueError("holds a NUL character, which neither a database nor a file name takes")
-    return text
+from jobs.columns import Entity
+from jobs.keepable import Text, keepable
+from jobs.mapping import FieldMapping
 
 
 def as_json(records: Any) -> Any:
@@ -48,7 +39,6 @@ def as_json(records: Any) -> Any:
     return plain
 
 
-Text = Annotated[str, AfterValidator(keepable)]
 SiteName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(keepable)
 ]
@@ -128,6 +118,8 @@ class ImportRequest(Request):
     """Where the records come from; with their own ids it makes the natural key."""
     format: FormatChoice = "auto"
     writer: WriterChoice = "auto"
+    mapping: FieldMapping | None = None
+    """Where our fields are in records of another shape; None if they have our names."""
     max_rejects: MaxRejects | None = None
     """Fail, before it is committed, at a batch with which more records than this would have been rejected.
 
@@ -157,6 +149,13 @@ class _ImportFile(ImportRequest):
     """Path of a file that the worker can read."""
     byte_range: ByteRange | None = None
     """Load only this piece, and leave links between posts to `LinkPosts`; that is how a file is split."""
+    entity: ClassVar[Entity]
+
+    @model_validator(mode="after")
+    def _mapped_to_its_entity(self) -> Self:
+        if self.mapping and (problem := self.mapping.problem(self.entity)):
+            raise ValueError(f"mapping: {problem}")
+        return self
 
     @property
     def limit_key(self) -> str:
@@ -173,18 +172,21 @@ class ImportUsers(_ImportFile):
     """Load one file of users."""
 
     job: ClassVar[str] = "import_users"
+    entity: ClassVar[Entity] = "users"
 
 
 class ImportPosts(_ImportFile):
     """Load one file of posts; their authors may come later."""
 
     job: ClassVar[str] = "import_posts"
+    entity: ClassVar[Entity] = "posts"
 
 
 class ImportTags(_ImportFile):
     """Load one file of tags."""
 
     job: ClassVar[str] = "import_tags"
+    entity: ClassVar[Entity] = "tags"
 
 
 class ImportDump(ImportRequest):

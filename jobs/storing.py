@@ -6,15 +6,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from jobs.digests import total
-from jobs.sources.record import BadRecord
+from jobs.sources.record import BadRecord, PostRecord
 from jobs.writers.bisection import write_or_bisect
 from jobs.writers.written import Written
 from models.reject import Reject
 from models.run_file import Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobs.chunks import Chunk
     from jobs.context import Batch
+    from jobs.sources.record import Record
     from jobs.writers.bisection import Write
     from models.run_file import RunFile
 
@@ -60,9 +63,25 @@ async def put(
         repaired=sum(record.repairs for record in chunk.records),
         digest=chunk.digest - total(left_out),
     )
+    if written.authors:
+        _count_authors(batch, written.authors, [r for r in chunk.records if r.offset not in places])
     unknown = Counter(name for record in chunk.records for name in record.unknown)
     batch.unknown_fields[file.entity] = unknown
     return refused
+
+
+def _count_authors(batch: Batch, written: Written, posts: Sequence[Record]) -> None:
+    """Count the authors that posts carried as users; those of posts that were refused are none."""
+    carried = [post.author for post in posts if isinstance(post, PostRecord) and post.author]
+    batch.count(
+        "users",
+        records_read=written.read,
+        inserted=written.inserted,
+        updated=written.updated,
+        unchanged=written.unchanged,
+        skipped=written.skipped,
+        digest=total(carried),
+    )
 
 
 def reject_of(file: RunFile, bad: BadRecord) -> Reject:

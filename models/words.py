@@ -20,7 +20,13 @@ def word_count(content: str | None) -> int:
     if not content:
         return 0
     quick = _among_bytes(content)
-    return len(MARKUP.sub(" ", content).split()) if quick is None else quick
+    return len(_without_markup(content).split()) if quick is None else quick
+
+
+def _without_markup(content: str) -> str:
+    """Replace markup by spaces; behind the last `>` there is none, and looking for its ends takes long."""
+    end = content.rfind(">") + 1
+    return MARKUP.sub(" ", content[:end]) + content[end:]
 
 
 def _among_bytes(content: str) -> int | None:

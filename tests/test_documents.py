@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from jobs.columns import COLUMNS
+from jobs.mapping import FieldMapping, FileForm, Tags, Time, Value
 from models.database import open_database
 from worker.gauges import PoolGauges, QueueGauges, SourceGauges
 from worker.metrics import Metrics
@@ -62,3 +65,14 @@ async def test_every_metric_is_documented_and_no_other() -> None:
     documented = [name for name, *_ in rows("operations.md", "headrace_[a-z_]+")]
     assert len(documented) == len(set(documented))
     assert set(documented) == metrics
+
+
+def test_every_option_of_a_mapping_is_documented_and_no_other() -> None:
+    options = {*Value.model_fields, *Time.model_fields, *Tags.model_fields, *FileForm.model_fields}
+    assert {name for name, *_ in rows("mapping.md", "[a-z]+")} - {*COLUMNS} == options
+
+
+def test_the_mappings_of_the_documents_can_be_meant() -> None:
+    for document in (ROOT / "docs" / "mapping.md", ROOT / "README.md"):
+        for toml in re.findall(r"^```toml\n(.*?)^```", document.read_text(), re.MULTILINE | re.DOTALL):
+            assert FieldMapping.model_validate(tomllib.loads(toml)).entity == "posts"

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from jobs.errors import InputError
 from jobs.fetching.places import is_local, local_path
-from jobs.requests import Expected, FormatChoice, ImportDump, Missing, SiteName, SourceName, Text
+from jobs.keepable import Text
+from jobs.requests import Expected, FormatChoice, ImportDump, Missing, SiteName, SourceName
 from worker.settings import TimeZone
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from headrace_client.errors import (
     UnreadableError,
 )
 from headrace_client.http_client import HeadraceClient
+from jobs.mapping import FieldMapping
 from jobs.requests import (
     ExportRows,
     ImportDump,
@@ -43,6 +44,7 @@ __all__ = [
     "ConflictError",
     "EntityReceipt",
     "ExportRows",
+    "FieldMapping",
     "HeadraceClient",
     "HeadraceError",
     "ImportDump",

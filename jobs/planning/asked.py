@@ -56,7 +56,7 @@ async def plan_asked(
     # What a single file holds is said by the job.
     is_dump = isinstance(request, ImportDump | PlanImport)
     entity = None if is_dump else cast("Entity", request.job.removeprefix("import_"))
-    layouts = await asyncio.to_thread(layouts_of, paths, request.format, entity)
+    layouts = await asyncio.to_thread(layouts_of, paths, request.format, entity, request.mapping)
     limits = Limits.of(request, manner.vanish_percent, manner.bounds)
     size = manner.batch_size or writer.records_per_batch
     return await plan(session, layouts, request.site, size, limits, originals)

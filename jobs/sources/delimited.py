@@ -1,4 +1,4 @@
-"""CSV as RFC 4180 has it, its columns those of our own exports; an empty field is null."""
+"""CSV as RFC 4180 has it, its columns those of our own exports or a mapping's; an empty field is null."""
 
 from __future__ import annotations
 
@@ -7,51 +7,66 @@ from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from jobs.sources.columns import check_columns, unknown_columns
+from jobs.columns import COLUMNS
+from jobs.mapping import FileForm
+from jobs.sources.columns import check_columns, check_mapped, unknown_columns
 from jobs.sources.entities import entity_of
 from jobs.sources.errors import UnknownFormatError, UnloadableError, WrongEncodingError
-from jobs.sources.fields import COLUMNS, MAKERS
+from jobs.sources.fields import maker_of
+from jobs.sources.grammar import grammar, split
 from jobs.sources.layout import Layout
+from jobs.sources.mapped import mapped
 from jobs.sources.record import BadRecord
 from jobs.sources.text import repaired
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, Window, oversized, size_reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
+    from jobs.sources.grammar import Grammar
     from jobs.sources.record import Entity, Item
     from jobs.sources.window import Frame, Judge, Parsed, Stream
 
 UNUSUAL = (UnloadableError, UnicodeDecodeError)
 LINE_END = re.compile(rb"\n")
-# A quote opens a field only as its first character; elsewhere it stands for itself.
-# At most 1001 fields, because each costs the matcher memory; atomic groups instead of possessive ones,
-# because those go wrong before Python 3.11.5.
-QUOTED = r"""[^"]*+(?>(?:""[^"]*+)*)"""
-FIELD = rf"""(?:"{QUOTED}"|(?!")[^,\n]*+)"""
-ROW = re.compile(rf"{FIELD}(?>(?:,{FIELD}){{0,1000}})(?:\r?\n|\r?\Z)".encode())
-INSIDE_QUOTES = re.compile(rf"""(?>(?:{FIELD},){{0,1000}})"{QUOTED}\Z""".encode())
-COMMA_AND_FIELD = re.compile(rf""",(?:"({QUOTED})"|([^,]*+))""")
 
 
-def look(seen: Glimpse, asked: Entity | None) -> Layout:
+def look(seen: Glimpse, asked: Entity | None, mapping: FieldMapping | None = None) -> Layout:
     """Read the header, tell the entity by the file's name or the columns, and miss none that is needed."""
-    columns, start = header(seen)
-    entity = asked or entity_of(seen, columns)
-    check_columns(seen.path, columns, entity)
-    return Layout(seen.path, "csv", entity, start, seen.size, columns, compression=seen.compression)
+    form = mapping.file if mapping else FileForm()
+    columns, start = header(seen, form.delimiter or ",")
+    if form.header:
+        columns, start = form.header, seen.text_start
+    entity = entity_of(seen, columns, asked, mapping)
+    ready = mapped(mapping, entity, columns) if mapping else None
+    if ready:
+        check_mapped(seen.path, columns, ready, lambda path: len(path) == 1 and path[0] in columns)
+    else:
+        check_columns(seen.path, columns, entity)
+    return Layout(
+        seen.path,
+        "csv",
+        entity,
+        start,
+        seen.size,
+        columns,
+        compression=seen.compression,
+        delimiter=form.delimiter or ",",
+        mapping=ready,
+    )
 
 
-def header(seen: Glimpse) -> tuple[tuple[str, ...], int]:
+def header(seen: Glimpse, delimiter: str = ",") -> tuple[tuple[str, ...], int]:
     """Give the names in the first row and where the second begins."""
-    first = next(frames(Window(BytesIO(seen.head), seen.text_start)))
+    first = next(framed(Window(BytesIO(seen.head), seen.text_start), grammar(delimiter)))
     if seen.is_binary or isinstance(first, BadRecord):
         raise UnknownFormatError(
             seen.path, "does not begin with the header of a CSV file", "name its format with --format"
         )
     try:
-        names = split(first[2].decode())
+        names = split(first[2].decode(), delimiter)
     except UnicodeDecodeError as error:
         raise WrongEncodingError(
             seen.path, f"its header is not UTF-8 at byte {error.start}", "convert it to UTF-8"
@@ -63,19 +78,24 @@ def header(seen: Glimpse) -> tuple[tuple[str, ...], int]:
     return tuple(name.strip() for name in names), first[1]
 
 
-def frames(window: Window, _layout: Layout | None = None) -> Iterator[Frame | BadRecord]:
+def frames(window: Window, layout: Layout) -> Iterator[Frame | BadRecord]:
     """Yield the bytes of each row that is not blank; a line that no row begins with is a bad record."""
+    return framed(window, grammar(layout.delimiter))
+
+
+def framed(window: Window, rows: Grammar) -> Iterator[Frame | BadRecord]:
+    """Yield the bytes of each row of that grammar."""
     while window.unread or not window.ended:
-        row = ROW.match(window.data, window.position)
-        if not _is_whole(row, window) and _may_go_on(row, window):
+        row = rows.row.match(window.data, window.position)
+        if not _is_whole(row, window) and _may_go_on(row, window, rows):
             if window.unread > MAX_RECORD_BYTES:
-                yield _oversized(window)
+                yield _oversized(window, rows)
             else:
                 window.grow()
         elif row is None:
             yield _bad_line(window)
         elif row.end() - window.position > MAX_RECORD_BYTES:
-            yield _oversized(window)
+            yield _oversized(window, rows)
         elif (frame := window.take(row.end()))[2].strip():
             yield frame
 
@@ -84,11 +104,11 @@ def _is_whole(row: re.Match[bytes] | None, window: Window) -> bool:
     return row is not None and (window.ended or row[0][-1:] == b"\n")
 
 
-def _may_go_on(row: re.Match[bytes] | None, window: Window) -> bool:
+def _may_go_on(row: re.Match[bytes] | None, window: Window, rows: Grammar) -> bool:
     """Whether the row at the position is sound as far as it is in view, and there is more to come."""
     if window.ended:
         return False
-    return row is not None or INSIDE_QUOTES.match(window.data, window.position) is not None
+    return row is not None or rows.inside_quotes.match(window.data, window.position) is not None
 
 
 def _bad_line(window: Window) -> BadRecord:
@@ -103,32 +123,38 @@ def _bad_line(window: Window) -> BadRecord:
     return window.bad(end, "syntax", "a quoted field is never closed, or something follows its closing quote")
 
 
-def _oversized(window: Window) -> BadRecord:
-    """Reject a row beyond the bound, passing over what is inside its quotes; hold little of it."""
+def _oversized(window: Window, rows: Grammar) -> BadRecord:
+    """Reject a row beyond the bound, passing over what is inside its quotes; hold little of it.
+
+    It is looked at in steps of one size, so that what is found does not depend on how much was in view.
+    """
     offset, raw = window.offset, window.data[window.position : window.position + RAW_BYTES]
-    while not _is_whole(row := ROW.match(window.data, window.position), window):
-        if not _may_go_on(row, window) or (row and window.unread > 2 * MAX_RECORD_BYTES):
+    while True:
+        end = window.fill(2 * MAX_RECORD_BYTES)
+        is_last = window.ended and end == len(window.data)
+        row = rows.row.match(window.data, window.position, end)
+        if row and (is_last or row[0].endswith(b"\n")):
+            window.position = row.end()
+            return size_reject(offset, window.offset, raw)
+        if row or is_last or not rows.inside_quotes.match(window.data, window.position, end):
             window.rewind(offset)
             return _bad_line(window)
-        if row is None:
-            window.forget_before_last(standing_for=b'"')
-        window.grow()
-    window.position = row.end() if row else len(window.data)
-    return size_reject(offset, window.offset, raw)
+        window.forget_before(end, standing_for=b'"')
 
 
 def quick(window: Window, layout: Layout, judge: Judge) -> list[Item]:
     """Give the items of the rows in view, up to the first that is cut off, too large or none."""
-    make, took = MAKERS[layout.entity], (0, unknown_columns(layout.columns, layout.entity))
+    make, took = maker_of(layout.entity, layout.mapping), (0, _unknown(layout))
+    match = grammar(layout.delimiter).row.match
     data, base, begin = window.data, window.base, window.position
     items: list[Item] = []
-    while (row := ROW.match(data, begin)) and (content := row[0]).endswith(b"\n"):
+    while (row := match(data, begin)) and (content := row[0]).endswith(b"\n"):
         if (end := row.end()) - begin > MAX_RECORD_BYTES:
             break
         try:
             if b"\0" in content:
                 raise UnloadableError("character", "U+0000 is to be replaced")
-            values = _placed(split(content.decode()), layout.columns, layout.entity)
+            values = _placed(split(content.decode(), layout.delimiter), layout)
             items.append(make(values, base + begin, base + end, content[:RAW_BYTES], took))
         except UNUSUAL:
             if content.strip():
@@ -143,9 +169,8 @@ def cuts(stream: Stream, layout: Layout, wanted: Iterable[int]) -> Iterator[int]
 
     Whether a line break is inside quotes depends on every quote before it, so all rows up to it are framed.
     """
-    ends = (
-        item.end if isinstance(item, BadRecord) else item[1] for item in frames(Window(stream, layout.start))
-    )
+    found = frames(Window(stream, layout.start), layout)
+    ends = (item.end if isinstance(item, BadRecord) else item[1] for item in found)
     end = layout.start
     for offset in wanted:
         while end < offset:
@@ -156,56 +181,28 @@ def cuts(stream: Stream, layout: Layout, wanted: Iterable[int]) -> Iterator[int]
 def parse(line: str, layout: Layout) -> Parsed:
     """Give the values of a row, the repairs they took and the names of unknown columns."""
     line, repairs = repaired(line) if "\0" in line else (line, 0)
-    values = _placed(split(line), layout.columns, layout.entity)
-    return values, repairs, unknown_columns(layout.columns, layout.entity)
+    values = _placed(split(line, layout.delimiter), layout)
+    return values, repairs, _unknown(layout)
 
 
-def _placed(fields: list[str], columns: tuple[str, ...], entity: Entity) -> list[str | None]:
-    if len(fields) != len(columns):
-        raise UnloadableError("columns", f"the row has {len(fields)} fields, the header {len(columns)}")
+def _unknown(layout: Layout) -> tuple[str, ...]:
+    return unknown_columns(layout.columns, layout.entity, layout.mapping)
+
+
+def _placed(fields: list[str], layout: Layout) -> Sequence[object]:
+    if len(fields) != len(layout.columns):
+        raise UnloadableError(
+            "columns", f"the row has {len(fields)} fields, the header {len(layout.columns)}"
+        )
+    if layout.mapping:
+        return layout.mapping.values(
+            {n: field or None for n, field in zip(layout.columns, fields, strict=True)}
+        )
     fields.append("")
-    return [fields[place] or None for place in _places(columns, entity)]
+    return [fields[place] or None for place in _places(layout.columns, layout.entity)]
 
 
 @lru_cache(maxsize=64)
 def _places(columns: tuple[str, ...], entity: Entity) -> tuple[int, ...]:
     """Give the place of each field of the entity in a row; what has none stands behind the last."""
     return tuple(columns.index(name) if name in columns else len(columns) for name in COLUMNS[entity])
-
-
-def split(line: str) -> list[str]:
-    """Give the fields of a row without their quotes."""
-    line = line.removesuffix("\n").removesuffix("\r")
-    if '"' not in line:
-        return line.split(",")
-    if fields := _split_at_quotes(line):
-        return fields
-    pairs = COMMA_AND_FIELD.findall(f",{line}")
-    return [quoted.replace('""', '"') if quoted else plain for quoted, plain in pairs]
-
-
-def _split_at_quotes(line: str) -> list[str]:
-    """Give the same, several times faster; none if a quote stands where it is not sure to open or close.
-
-    Every other piece between quotes is inside of them; nothing between two of these is a quote written twice.
-    """
-    first, *pieces = line.split('"')
-    fields: list[str] = []
-    plain, quoted = first.split(","), None
-    for inside, outside in zip(pieces[::2], pieces[1::2], strict=False):
-        if quoted is not None:
-            quoted += f'"{inside}'
-        elif not plain or plain.pop():
-            return []  # no comma before the opening quote
-        else:
-            fields += plain
-            quoted, plain = inside, []
-        if outside:
-            fields.append(quoted)
-            behind, *plain = outside.split(",")
-            quoted = None
-            if behind:
-                return []  # no comma behind the closing quote
-    if len(pieces) % 2:
-        return []
-    return fields + plain if quoted is None else [*fields, quoted]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jobs.sources.errors import UnknownEntityError
-from jobs.sources.fields import COLUMNS
+from jobs.columns import COLUMNS
+from jobs.sources.errors import MappingError, UnknownEntityError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.record import Entity
 
@@ -21,13 +22,32 @@ TELLING: dict[Entity, frozenset[str]] = {
 }
 
 
-def entity_of(seen: Glimpse, names: Collection[str]) -> Entity:
-    """Tell the entity by the file's name or else by its fields; raise UnknownEntityError if neither tells."""
-    entity = entity_of_name(seen.name.stem) or entity_of_fields(names)
+def entity_of(
+    seen: Glimpse, names: Collection[str], asked: Entity | None, mapping: FieldMapping | None
+) -> Entity:
+    """Tell the entity: as it is asked for, else by the mapping, the file's name, or the fields' own names.
+
+    Raises:
+        UnknownEntityError: nothing tells.
+        MappingError: the mapping has not the fields of that entity.
+
+    """
+    if mapping:
+        return _mapped_entity(seen, asked or mapping.entity or entity_of_name(seen.name.stem), mapping)
+    entity = asked or entity_of_name(seen.name.stem) or entity_of_fields(names)
     if entity is None:
         raise UnknownEntityError(
             seen.path, "neither its name nor its fields tell users, posts or tags", "name it with --entity"
         )
+    return entity
+
+
+def _mapped_entity(seen: Glimpse, entity: Entity | None, mapping: FieldMapping) -> Entity:
+    if entity is None:
+        untold = "neither its name nor its mapping tells users, posts or tags"
+        raise UnknownEntityError(seen.path, untold, "write entity into [file] of the mapping")
+    if problem := mapping.problem(entity):
+        raise MappingError(seen.path, f"is mapped to {entity}, but {problem}", "mend the mapping")
     return entity
 
 

@@ -15,8 +15,8 @@ class SourceError(InputError):
 
     def __init__(self, path: Path, problem: str, advice: str) -> None:
         """Say on one line where the problem is, what it is and what to do about it."""
-        where = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
-        super().__init__(f"{where}: {problem}; {advice}")
+        said = f"{path}: {problem}; {advice}"  # a path may hold anything, and so do libraries' messages
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in said))
 
 
 class FileNotReadableError(SourceError):
@@ -61,6 +61,10 @@ class EntityMismatchError(SourceError):
 
 class UnknownColumnsError(SourceError):
     """The header lacks a column that no record can do without, or has one twice."""
+
+
+class MappingError(SourceError):
+    """A mapping cannot be meant as it is written, or does not fit the file."""
 
 
 class NoDumpFilesError(SourceError):

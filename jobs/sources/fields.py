@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
+from msgspec.structs import replace
+
+from jobs.columns import COLUMNS
 from jobs.sources.errors import UnloadableError
 from jobs.sources.record import PostRecord, TagRecord, UserRecord
 from jobs.sources.values import TAG_CHARS, identifier, integer, moment, tag_names, text
@@ -12,6 +16,7 @@ from models.words import word_count
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from jobs.sources.mapped import Mapped
     from jobs.sources.record import Entity
 
 NAME_CHARS = 255
@@ -23,6 +28,7 @@ REPUTATION_BITS = 64
 # How many characters a record took to repair, and the names of its unknown fields.
 Took: TypeAlias = tuple[int, tuple[str, ...]]
 PLAIN: Took = (0, ())
+POST_VALUES = len(COLUMNS["posts"])
 
 
 def user(values: Sequence[object], offset: int, end: int, raw: bytes, took: Took = PLAIN) -> UserRecord:
@@ -73,6 +79,25 @@ def tag(values: Sequence[object], offset: int, end: int, raw: bytes, took: Took 
     return TagRecord(offset=offset, end=end, raw=raw, repairs=took[0], unknown=took[1], name=name)
 
 
+def post_and_author(
+    unsaid: tuple[str, ...], values: Sequence[object], offset: int, end: int, raw: bytes, took: Took = PLAIN
+) -> PostRecord:
+    """Make a post that carries its author, whose values follow its own; `unsaid` are fields of theirs.
+
+    Raises:
+        UnloadableError: it or its author breaks a rule.
+
+    """
+    made = post(values[:POST_VALUES], offset, end, raw, took)
+    if made.author_external_id is None:
+        return made
+    try:
+        author = user(values[POST_VALUES:], offset, end, raw)
+    except UnloadableError as error:
+        raise UnloadableError(error.rule, f"author.{error.reason}") from error
+    return replace(made, author=replace(author, unsaid=unsaid))
+
+
 def missing(field: str) -> NoReturn:
     """Raise UnloadableError because a field is absent that no record can do without."""
     raise UnloadableError("missing", f"{field} is missing")
@@ -84,26 +109,9 @@ MAKERS: dict[Entity, Callable[..., UserRecord | PostRecord | TagRecord]] = {
     "tags": tag,
 }
 
-# The columns of our own exports, which JSON Lines and CSV files use; `site` is written by them and not read.
-COLUMNS: dict[Entity, tuple[str, ...]] = {
-    "users": ("external_id", "name", "email", "reputation", "created_at"),
-    "posts": (
-        "external_id",
-        "author_external_id",
-        "author_name",
-        "parent_external_id",
-        "kind",
-        "title",
-        "content",
-        "score",
-        "created_at",
-        "tags",
-    ),
-    "tags": ("name",),
-}
-NOT_READ = ("site",)
-REQUIRED: dict[Entity, tuple[str, ...]] = {
-    "users": ("external_id",),
-    "posts": ("external_id", "created_at"),
-    "tags": ("name",),
-}
+
+def maker_of(entity: Entity, mapping: Mapped | None) -> Callable[..., UserRecord | PostRecord | TagRecord]:
+    """Give what makes records of their values."""
+    if mapping and mapping.makes_author:
+        return partial(post_and_author, mapping.unsaid)
+    return MAKERS[entity]

@@ -6,15 +6,17 @@ import json
 import re
 from io import BytesIO
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import astuple
 
+from jobs.columns import COLUMNS, NOT_READ
 from jobs.sources.entities import entity_of
 from jobs.sources.errors import UnknownFormatError, UnloadableError
-from jobs.sources.fields import COLUMNS, MAKERS, NOT_READ
+from jobs.sources.fields import MAKERS
 from jobs.sources.layout import Layout
+from jobs.sources.mapped import check_reached, mapped
 from jobs.sources.record import BadRecord
 from jobs.sources.text import repaired_values
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, Window, oversized, pass_over
@@ -22,6 +24,7 @@ from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, Window, oversized, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.record import Entity, Item
     from jobs.sources.window import Frame, Judge, Parsed, Stream
@@ -41,7 +44,7 @@ UNUSUAL = (UnloadableError, msgspec.DecodeError, UnicodeDecodeError, RecursionEr
 IMPOSSIBLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
-def look(seen: Glimpse, asked: Entity | None) -> Layout:
+def look(seen: Glimpse, asked: Entity | None, mapping: FieldMapping | None = None) -> Layout:
     """Make sure that the file begins with objects; tell the entity by its name or its first object."""
     lines = islice(frames(Window(BytesIO(seen.head), seen.text_start)), LINES_LOOKED_AT)
     texts = [line[2].decode(errors="replace").strip() for line in lines if not isinstance(line, BadRecord)]
@@ -54,16 +57,23 @@ def look(seen: Glimpse, asked: Entity | None) -> Layout:
         raise UnknownFormatError(
             seen.path, f"holds {problem} in its first lines", "name its format with --format"
         )
-    entity = asked or entity_of(seen, next(filter(None, map(_names, texts)), ()))
-    return Layout(seen.path, "jsonl", entity, seen.text_start, seen.size, compression=seen.compression)
+    objects = list(filter(None, map(object_of, texts)))
+    entity = entity_of(seen, next(iter(objects), ()), asked, mapping)
+    ready = mapped(mapping, entity) if mapping else None
+    if ready:
+        check_reached(seen.path, objects, ready, entity)
+    return Layout(
+        seen.path, "jsonl", entity, seen.text_start, seen.size, compression=seen.compression, mapping=ready
+    )
 
 
-def _names(line: str) -> tuple[str, ...]:
+def object_of(line: str) -> dict[str, Any]:
+    """Give the object of a line; an empty one if there is none."""
     try:
         found = decoded(line)
     except UnloadableError:
-        return ()
-    return tuple(found) if isinstance(found, dict) else ()
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def frames(window: Window, _layout: Layout | None = None) -> Iterator[Frame | BadRecord]:
@@ -84,6 +94,8 @@ def frames(window: Window, _layout: Layout | None = None) -> Iterator[Frame | Ba
 
 def quick(window: Window, layout: Layout, judge: Judge) -> list[Item]:
     """Give the items of the lines in view: those that are as usual straight from their fields."""
+    if layout.mapping:
+        return _judged_in_view(window, judge)
     decode, make = USUAL[layout.entity].decode, MAKERS[layout.entity]
     data, base, begin = window.data, window.base, window.position
     items: list[Item] = []
@@ -95,6 +107,18 @@ def quick(window: Window, layout: Layout, judge: Judge) -> list[Item]:
         except UNUSUAL:
             if line.strip():
                 items.append(judge((base + begin, base + end, line)))
+        begin = end
+    window.position = begin
+    return items
+
+
+def _judged_in_view(window: Window, judge: Judge) -> list[Item]:
+    """Give the items of the lines in view, of which none is as usual."""
+    data, base, begin = window.data, window.base, window.position
+    items: list[Item] = []
+    while (end := data.find(b"\n", begin) + 1) and end - begin <= MAX_RECORD_BYTES:
+        if (line := data[begin:end]).strip():
+            items.append(judge((base + begin, base + end, line)))
         begin = end
     window.position = begin
     return items
@@ -113,9 +137,12 @@ def parse(line: str, layout: Layout) -> Parsed:
     found = decoded(line)
     if not isinstance(found, dict):
         raise UnloadableError("syntax", "the line holds a JSON value that is no object")
-    known = COLUMNS[layout.entity]
-    unknown = tuple(name for name in found if name not in known and name not in NOT_READ)
-    values: list[object] = [found.get(name) for name in known]
+    if layout.mapping:
+        values, unknown = layout.mapping.values(found), layout.mapping.unknown(found)
+    else:
+        known = COLUMNS[layout.entity]
+        unknown = tuple(name for name in found if name not in known and name not in NOT_READ)
+        values = [found.get(name) for name in known]
     repairs = 0
     if IMPOSSIBLE.search(line):
         values, repairs = repaired_values(values)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.sources.compression import Compression
+    from jobs.sources.mapped import Mapped
     from jobs.sources.record import Entity, Format
 
 
@@ -19,7 +20,8 @@ class Layout:
     Offsets are those of the unpacked bytes, if it has a `compression`.
 
     `columns` are the names in a CSV file's header, in order; other formats name their fields in each record.
-    Records that begin at byte `stop` or behind it are left to others.
+    Records that begin at byte `stop` or behind it are left to others. With a `mapping` they are of another
+    shape than ours.
     """
 
     path: Path
@@ -30,3 +32,5 @@ class Layout:
     columns: tuple[str, ...] = ()
     stop: int | None = None
     compression: Compression | None = None
+    delimiter: str = ","
+    mapping: Mapped | None = None

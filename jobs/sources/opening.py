@@ -10,6 +10,7 @@ from jobs.sources.entities import entity_of_fields
 from jobs.sources.errors import (
     AmbiguousFilesError,
     FileNotReadableError,
+    MappingError,
     NoDumpFilesError,
     UnknownFormatError,
 )
@@ -23,6 +24,7 @@ from jobs.sources.streams import opened
 if TYPE_CHECKING:
     from pathlib import Path, PurePath
 
+    from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.record import Entity, Format
 
@@ -32,22 +34,33 @@ EXTENSIONS = (*(extension for source in SOURCES for extension in source.extensio
 LOADING_ORDER: tuple[Entity, ...] = ("users", "tags", "posts")
 
 
-def inspect(path: Path, *, format: Format | Literal["auto"], entity: Entity | Literal["auto"]) -> Layout:  # noqa: A002
+def inspect(
+    path: Path,
+    *,
+    format: Format | Literal["auto"],  # noqa: A002
+    entity: Entity | Literal["auto"],
+    mapping: FieldMapping | None = None,
+) -> Layout:
     """Tell how to read a file, from its name, its first MiB and its end; no record is read.
 
     Raises a SourceError (an InputError) if the file cannot be read as asked, or nothing says what it holds.
     """
     seen = glimpse(path)
-    chosen = format_of(seen) if format == "auto" else format
+    chosen = format_of(seen, mapping) if format == "auto" else format
     asked = None if entity == "auto" else entity
+    if mapping and mapping.file.is_csv and chosen != "csv":
+        problem = f"is {chosen}, but its mapping has a delimiter or header, which are for CSV"
+        raise MappingError(path, problem, "leave them out of [file] of the mapping")
     if chosen == "parquet":
-        found: Layout = parquet_for(path).look(seen, asked)
+        found: Layout = parquet_for(path).look(seen, asked, mapping)
         return found
-    return next(source for source in SOURCES if source.format == chosen).look(seen, asked)
+    return next(source for source in SOURCES if source.format == chosen).look(seen, asked, mapping)
 
 
-def format_of(seen: Glimpse) -> Format:
-    """Tell the format by the first byte, else by the extension, else by the names in a header."""
+def format_of(seen: Glimpse, mapping: FieldMapping | None = None) -> Format:
+    """Tell the format by the mapping, the first byte, the extension, or else by the names in a header."""
+    if mapping and (said := mapping.file.format or ("csv" if mapping.file.is_csv else None)):
+        return said
     if seen.head.startswith(PARQUET_FIRST_BYTES):
         return "parquet"
     first_byte = seen.head[seen.text_start :].lstrip()[:1]

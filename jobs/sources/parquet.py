@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import timedelta
-from itertools import accumulate, pairwise
+from functools import partial
+from itertools import accumulate, chain, islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
-from jobs.sources.columns import check_columns, unknown_columns
+from jobs.columns import COLUMNS
+from jobs.sources.arrow_values import values_of
+from jobs.sources.columns import check_columns, check_mapped, unknown_columns
 from jobs.sources.entities import entity_of
 from jobs.sources.errors import BrokenStreamError, UnknownFormatError, UnloadableError
-from jobs.sources.fields import COLUMNS, MAKERS
+from jobs.sources.fields import maker_of
 from jobs.sources.layout import Layout
+from jobs.sources.mapped import mapped
 from jobs.sources.record import BadRecord
 from jobs.sources.text import repaired_values
-from jobs.sources.values import EPOCH
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, size_reject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
+    from jobs.sources.mapped import Steps
     from jobs.sources.record import Entity, Item
 
 ROWS_AT_A_TIME = 1_000
@@ -42,7 +46,7 @@ class Table:
         self.size = path.stat().st_size
         try:
             self.file = ParquetFile(path, buffer_size=BYTES_AT_A_TIME)
-        except DAMAGED as error:
+        except (*DAMAGED, UnicodeDecodeError) as error:  # of a column's name
             problem = f"holds no sound Parquet ({_line(error)})"
             raise UnknownFormatError(path, problem, "write or fetch it again") from error
         self.problem = ""
@@ -63,16 +67,20 @@ class Table:
 
     def blocks(self, layout: Layout, start: int) -> Iterator[list[Item]]:
         """Yield the items of the rows from number `start` on; groups of rows before it are not read."""
-        unknown = unknown_columns(layout.columns, layout.entity)
-        names = [name for name in COLUMNS[layout.entity] if name in layout.columns]
+        unknown = unknown_columns(layout.columns, layout.entity, layout.mapping)
+        wanted = layout.mapping.tree if layout.mapping else COLUMNS[layout.entity]
+        names = [name for name in wanted if name in layout.columns]
         for number, (begin, end) in enumerate(pairwise(self.begins)):
             if end > start and not self.problem:
-                for offset, batch in self._batches(number, begin, names):
+                for offset, batch in self.batches(number, begin, names):
                     rows = range(max(offset, start), offset + batch.num_rows)
                     if rows:
-                        yield _items(batch.slice(rows.start - offset), rows.start, layout.entity, unknown)
+                        yield _items(batch.slice(rows.start - offset), rows.start, layout, unknown)
 
-    def _batches(self, group: int, offset: int, names: list[str]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def batches(
+        self, group: int, offset: int, names: list[str] | None
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yield the rows of a group with the number of the first of them; without `names` all columns."""
         try:
             for batch in self.file.iter_batches(
                 self.rows_at_a_time, row_groups=[group], columns=names, use_threads=False
@@ -92,14 +100,45 @@ def opened_table(layout: Layout) -> Iterator[Table]:
     table.check()
 
 
-def look(seen: Glimpse, asked: Entity | None) -> Layout:
+def look(seen: Glimpse, asked: Entity | None, mapping: FieldMapping | None = None) -> Layout:
     """Read the schema, tell the entity by the file's name or the columns, and miss none that is needed."""
     table = Table(seen.path)
     with table.file:
-        columns = tuple(table.file.schema_arrow.names)
-    entity = asked or entity_of(seen, columns)
-    check_columns(seen.path, columns, entity)
-    return Layout(seen.path, "parquet", entity, 0, seen.size, columns)
+        schema = table.file.schema_arrow
+    columns = tuple(schema.names)
+    entity = entity_of(seen, columns, asked, mapping)
+    ready = mapped(mapping, entity, columns) if mapping else None
+    if ready:
+        check_mapped(seen.path, columns, ready, partial(_reaches, schema))
+    else:
+        check_columns(seen.path, columns, entity)
+    return Layout(seen.path, "parquet", entity, 0, seen.size, columns, mapping=ready)
+
+
+def _reaches(schema: pa.Schema, path: Steps) -> bool:
+    """Tell whether a path leads to a column, or to a field of a structured one."""
+    if path[0] not in schema.names:
+        return False
+    kind = schema.types[schema.names.index(path[0])]
+    for step in path[1:]:
+        if not pa.types.is_struct(kind) or (place := kind.get_field_index(step)) < 0:
+            return False
+        kind = kind.field(place).type
+    return True
+
+
+def first_records(path: Path, how_many: int) -> list[dict[str, Any]]:
+    """Give the first rows as objects of all their columns."""
+    table = Table(path)
+    with table.file:
+        groups = range(table.file.num_row_groups)
+        batches = (batch for group in groups for _, batch in table.batches(group, 0, None))
+        return list(islice(chain.from_iterable(map(_records, batches)), how_many))
+
+
+def _records(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    rows = zip(*map(values_of, batch.columns), strict=True)
+    return [dict(zip(batch.schema.names, row, strict=True)) for row in rows]
 
 
 def boundaries(layout: Layout, parts: int) -> list[int]:
@@ -113,73 +152,56 @@ def boundaries(layout: Layout, parts: int) -> list[int]:
 def item_of(raw: bytes, number: int, layout: Layout) -> Item:
     """Judge a row once more by the JSON that was made of it."""
     row = msgspec.json.decode(raw)
-    values = [row.get(name) for name in COLUMNS[layout.entity]]
-    return _item(values, number, layout.entity, unknown_columns(layout.columns, layout.entity))
+    record = row if layout.mapping else {name: row.get(name) for name in COLUMNS[layout.entity]}
+    unknown = unknown_columns(layout.columns, layout.entity, layout.mapping)
+    return _item(record, number, layout, maker_of(layout.entity, layout.mapping), unknown)
 
 
-def _items(batch: pa.RecordBatch, first: int, entity: Entity, unknown: tuple[str, ...]) -> list[Item]:
-    names = batch.schema.names
-    columns = dict(zip(names, map(_values, batch.columns), strict=True))
+def _items(batch: pa.RecordBatch, first: int, layout: Layout, unknown: tuple[str, ...]) -> list[Item]:
+    names = batch.schema.names if layout.mapping else COLUMNS[layout.entity]
+    columns = dict(zip(batch.schema.names, map(values_of, batch.columns), strict=True))
     absent = [None] * batch.num_rows
-    rows = zip(*(columns.get(name, absent) for name in COLUMNS[entity]), strict=True)
-    return [_item(row, number, entity, unknown) for number, row in enumerate(rows, first)]
+    rows = zip(range(batch.num_rows), *(columns.get(name, absent) for name in names), strict=True)
+    item = partial(_item, layout=layout, make=maker_of(layout.entity, layout.mapping), unknown=unknown)
+    return [item(dict(zip(names, row, strict=True)), first + number) for number, *row in rows]
 
 
-def _item(row: Sequence[object], number: int, entity: Entity, unknown: tuple[str, ...]) -> Item:
-    raw = RAW.encode(dict(zip(COLUMNS[entity], row, strict=True)))
+def _item(
+    record: dict[str, object],
+    number: int,
+    layout: Layout,
+    make: Callable[..., Item],
+    unknown: tuple[str, ...],
+) -> Item:
+    raw = RAW.encode(record)
     if len(raw) > MAX_RECORD_BYTES:
         return size_reject(number, number + 1, raw[:RAW_BYTES])
     where = number, number + 1, raw[:RAW_BYTES]
     try:
-        return MAKERS[entity](row, *where, (0, unknown))
-    except UnloadableError:
-        return _repaired(row, where, entity, unknown)
+        values = layout.mapping.values(record) if layout.mapping else list(record.values())
+        try:
+            return make(values, *where, (0, unknown))
+        except UnloadableError:
+            return _repaired(values, where, make, unknown)
+    except UnloadableError as error:
+        return BadRecord(offset=number, end=number + 1, raw=where[2], rule=error.rule, reason=error.reason)
 
 
 def _repaired(
-    row: Sequence[object], where: tuple[int, int, bytes], entity: Entity, unknown: tuple[str, ...]
+    values: Sequence[object],
+    where: tuple[int, int, bytes],
+    make: Callable[..., Item],
+    unknown: tuple[str, ...],
 ) -> Item:
-    offset, end, raw = where
-    if any(isinstance(value, bytes) for value in row):
-        reason = f"row {offset} has a text that is not UTF-8"
-        return BadRecord(offset=offset, end=end, raw=raw, rule="encoding", reason=reason)
-    try:
-        values, repairs = repaired_values(row)
-        return MAKERS[entity](values, *where, (repairs, unknown))
-    except UnloadableError as error:
-        return BadRecord(offset=offset, end=end, raw=raw, rule=error.rule, reason=error.reason)
+    """Make an item of values of which one may hold what has to be repaired; raise UnloadableError if not."""
+    if any(map(_holds_bytes, values)):
+        raise UnloadableError("encoding", f"row {where[0]} has a text that is not UTF-8")
+    values, repairs = repaired_values(values)
+    return make(values, *where, (repairs, unknown))
 
 
-def _values(column: pa.Array) -> list[Any]:
-    """Give the values of a column as texts, numbers, times or lists; bytes where a text is not UTF-8."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _values(column.dictionary_decode())
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        micros = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-        return [None if value is None else _time(value) for value in micros.to_pylist()]
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return [_text(value) for value in column.to_pylist()]
-    if pa.types.is_decimal(kind):
-        return [None if value is None else str(value) for value in column.to_pylist()]
-    try:
-        return list(column.to_pylist())
-    except UnicodeDecodeError:
-        return [_text(value) for value in column.cast(pa.large_binary()).to_pylist()]
-
-
-def _time(micros: int) -> object:
-    try:
-        return EPOCH + timedelta(microseconds=micros)
-    except OverflowError:
-        return f"{micros} microseconds since 1970"
-
-
-def _text(value: bytes | None) -> str | bytes | None:
-    try:
-        return value and value.decode()
-    except UnicodeDecodeError:
-        return value
+def _holds_bytes(value: object) -> bool:
+    return isinstance(value, bytes) or (isinstance(value, list) and any(map(_holds_bytes, value)))
 
 
 def _line(error: BaseException) -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jobs.columns import COLUMNS
 from jobs.sources.errors import (
     EntityMismatchError,
+    MappingError,
     TruncatedDumpError,
     UnknownEntityError,
     UnknownFormatError,
 )
-from jobs.sources.fields import COLUMNS
 from jobs.sources.layout import Layout
 from jobs.sources.markup import BETWEEN_ROWS
 
 if TYPE_CHECKING:
+    from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.record import Entity
 
@@ -28,8 +30,10 @@ END_OF_SUBSET = re.compile(rb"\][ \t\r\n]*>")
 ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)(?:[ \t\r\n][^<>]*?)?(/?)>")
 
 
-def look(seen: Glimpse, asked: Entity | None) -> Layout:
+def look(seen: Glimpse, asked: Entity | None, mapping: FieldMapping | None = None) -> Layout:
     """Find the root element, and make sure that it is one of ours and is closed at the end of the file."""
+    if mapping:
+        raise MappingError(seen.path, "is XML, whose attributes are known", "import it without a mapping")
     root = ROOT.match(seen.head, _end_of_prolog(seen.head))
     if root is None:
         problem = "binary data" if seen.is_binary else "no XML root element"

@@ -12,7 +12,7 @@ import msgspec
 from jobs.sources import delimited, jsonl, markup, prolog, rows, stackexchange
 from jobs.sources.errors import BrokenStreamError, UnloadableError
 from jobs.sources.extras import parquet_for
-from jobs.sources.fields import MAKERS, NAME_CHARS
+from jobs.sources.fields import NAME_CHARS, maker_of
 from jobs.sources.record import BadRecord, Item
 from jobs.sources.text import repaired
 from jobs.sources.window import RAW_BYTES, Table, Window
@@ -20,6 +20,7 @@ from jobs.sources.window import RAW_BYTES, Table, Window
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
     from jobs.sources.layout import Layout
     from jobs.sources.record import Entity, Format
@@ -37,7 +38,7 @@ class Source(NamedTuple):
     format: Format
     extensions: tuple[str, ...]
     first_byte: bytes | None
-    look: Callable[[Glimpse, Entity | None], Layout]
+    look: Callable[[Glimpse, Entity | None, FieldMapping | None], Layout]
     frames: Callable[[Window, Layout], Iterator[Frame | BadRecord]]
     parse: Callable[[str, Layout], Parsed]
     quick: Callable[[Window, Layout, Judge], list[Item]]
@@ -88,7 +89,7 @@ def read(stream: Stream | Table, layout: Layout, start: int) -> Iterator[Item]:
 def blocks(window: Window, layout: Layout) -> Iterator[list[Item]]:
     """Yield the items that `one_by_one` gives, many at a time where they are as usual."""
     source = source_of(layout)
-    judge = partial(_judged, source=source, layout=layout)
+    judge = judge_of(layout)
     carefully = one_by_one(window, layout)
     try:
         while True:
@@ -103,8 +104,7 @@ def blocks(window: Window, layout: Layout) -> Iterator[list[Item]]:
 
 def one_by_one(window: Window, layout: Layout) -> Iterator[Item]:
     """Give the items from the window's position on; this defines what they are."""
-    source = source_of(layout)
-    return map(partial(_judged, source=source, layout=layout), source.frames(window, layout))
+    return map(judge_of(layout), source_of(layout).frames(window, layout))
 
 
 def item_of(raw: bytes, offset: int, end: int, layout: Layout) -> Item:
@@ -144,16 +144,26 @@ def source_of(layout: Layout) -> Source:
     return next(source for source in SOURCES if source.format == layout.format)
 
 
-def _judged(frame: Frame | BadRecord, source: Source, layout: Layout) -> Item:
-    """Make a record of a frame, or a reject."""
+def judge_of(layout: Layout) -> Callable[[Frame | BadRecord], Item]:
+    """Give what makes a record of a frame, or a reject; it defines which."""
+    make = maker_of(layout.entity, layout.mapping)
+    return partial(_judged, parse=source_of(layout).parse, make=make, layout=layout)
+
+
+def _judged(
+    frame: Frame | BadRecord,
+    parse: Callable[[str, Layout], Parsed],
+    make: Callable[..., Item],
+    layout: Layout,
+) -> Item:
     if isinstance(frame, BadRecord):
         return frame
     offset, end, content = frame
     raw = content[:RAW_BYTES]
     try:
-        values, repairs, names = source.parse(content.decode(), layout)
+        values, repairs, names = parse(content.decode(), layout)
         unknown = tuple(repaired(name)[0][:NAME_CHARS] for name in names) if names else ()
-        return MAKERS[layout.entity](values, offset, end, raw, (repairs, unknown))
+        return make(values, offset, end, raw, (repairs, unknown))
     except UnicodeDecodeError as error:
         reason = f"byte {offset + error.start} is not UTF-8"
         return BadRecord(offset=offset, end=end, raw=raw, rule="encoding", reason=reason)

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
+from jobs.columns import Entity
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-Entity = Literal["users", "posts", "tags"]
+__all__ = ["BadRecord", "Entity", "Format", "Item", "PostRecord", "Record", "Span", "TagRecord", "UserRecord"]
+
 Format = Literal["stackexchange", "jsonl", "csv", "parquet"]
 
 
@@ -39,6 +42,8 @@ class UserRecord(Record, frozen=True, kw_only=True):
     email: str | None = None
     reputation: int = 0
     created_at: datetime | None = None
+    unsaid: tuple[str, ...] = ()
+    """Fields that nothing was said about, so that what is stored of them stays."""
 
 
 class PostRecord(Record, frozen=True, kw_only=True):
@@ -58,6 +63,8 @@ class PostRecord(Record, frozen=True, kw_only=True):
     content: str | None = None
     score: int = 0
     tags: tuple[str, ...] = ()
+    author: UserRecord | None = None
+    """The author, where the post carries one and not only an id."""
 
 
 class TagRecord(Record, frozen=True, kw_only=True):

@@ -6,8 +6,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from jobs.columns import COLUMNS
 from jobs.sources.errors import UnloadableError
-from jobs.sources.fields import COLUMNS, MAKERS
+from jobs.sources.fields import MAKERS
 from jobs.sources.references import decode_all
 from jobs.sources.stackexchange import KEPT, NOT_KEPT, post_type
 from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES

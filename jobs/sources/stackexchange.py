@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobs.sources.fields import COLUMNS
+from jobs.columns import COLUMNS
 from jobs.sources.markup import attributes, normal, rows
 from jobs.sources.references import decode
 

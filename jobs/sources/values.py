@@ -80,7 +80,7 @@ def moment(field: str, value: object) -> datetime | None:
     if value is None or value == "":
         return None
     try:
-        if isinstance(value, str) and not _is_number(value):
+        if isinstance(value, str) and not is_number(value):
             return _utc(datetime.fromisoformat(value))
         if isinstance(value, str) and YEAR_OR_DAY.fullmatch(value):
             raise UnloadableError("date", f"{field} may be a date or epoch seconds: {shown(value)}")
@@ -93,8 +93,8 @@ def moment(field: str, value: object) -> datetime | None:
     raise UnloadableError("date", f"{field} is neither an ISO 8601 text nor epoch seconds: {shown(value)}")
 
 
-def _is_number(value: str) -> bool:
-    # The hyphen tells most dates from epoch seconds without a closer look.
+def is_number(value: str) -> bool:
+    """Tell epoch seconds from other texts: from most dates by their hyphen, without a closer look."""
     return value[4:5] != "-" and EPOCH_SECONDS.fullmatch(value) is not None
 
 

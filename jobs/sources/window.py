@@ -82,10 +82,16 @@ class Window:
         self.data = self.data[self.position :] + chunk
         self.position = 0
 
-    def forget_before_last(self, *, standing_for: bytes) -> None:
-        """Drop all bytes in view but the last, which from now on reads as that byte, for all before it."""
-        self.base += len(self.data) - 1
-        self.data = standing_for
+    def fill(self, size: int) -> int:
+        """Bring `size` bytes into view, fewer only at the end; give where they end (an index into `data`)."""
+        while self.unread < size and not self.ended:
+            self.grow()
+        return min(self.position + size, len(self.data))
+
+    def forget_before(self, end: int, *, standing_for: bytes) -> None:
+        """Drop the bytes in view before `end` but the last, which from now on reads as that byte, for all."""
+        self.base += end - 1
+        self.data = standing_for + self.data[end:]
         self.position = 0
 
     def take(self, end: int) -> Frame:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jobs.columns import COLUMNS
 from jobs.digests import digest
-from jobs.sources.fields import COLUMNS
 from models.natural_key import stored_rows
 from models.post import Post
 from models.tag import linked_tags, tag_ids

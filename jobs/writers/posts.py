@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobs.writers.differences import KEY, WHERE, Differences, layers
+from jobs.writers.users import write_authors
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.dialect import among, reserve_ids
@@ -48,12 +49,13 @@ async def write_posts(
 ) -> Written:
     """Insert new posts, update changed ones, link tags, and mark every author whose figures change.
 
-    Authors and parents that come later stay unlinked; the import links them when it ends. Locks are taken
-    in the order of tags, posts and marks.
+    Authors that they carry are written before. Authors and parents that come later stay unlinked; the import
+    links them when it ends. Locks are taken in the order of users, tags, posts and marks.
     """
+    authors = await write_authors(writer, session, origin, records)
     names = {name for record in records for name in record.tags}
     tags = await ensure_tags(session, names, origin.file_id)
-    written = Written()
+    written = Written(authors=authors)
     stale: set[int | None] = set()
     for layer in layers(records):
         written += await _write(writer, session, origin, layer, tags, stale)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from jobs.sources.record import UserRecord
+    from jobs.sources.record import PostRecord, UserRecord
+    from jobs.writers.differences import Values
     from jobs.writers.writer import Writer
     from models.run_file import Origin
 
@@ -34,13 +35,29 @@ async def write_users(
     return written
 
 
+async def write_authors(
+    writer: Writer, session: AsyncSession, origin: Origin, posts: Sequence[PostRecord]
+) -> Written | None:
+    """Write the authors that posts carry, each once and as the last of its posts has them.
+
+    They are written in the order of their ids, so that two imports at once do not wait for each other.
+    """
+    carried = [post.author for post in posts if post.author]
+    if not carried:
+        return None
+    authors = {author.external_id: author for author in carried}
+    written = await _write(writer, session, origin, [authors[key] for key in sorted(authors)])
+    written.skipped = len(carried) - len(authors)
+    return written
+
+
 async def _write(
     writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[UserRecord]
 ) -> Written:
     keys = [record.external_id for record in records]
     found = Differences(origin.file_id, await stored_rows(session, User, origin.site, keys, COLUMNS))
     for r in records:
-        found.put(r, (r.name, r.email, r.reputation, r.created_at, None))
+        found.put(r, _values_of(r, found))
     if found.new:
         ids = await reserve_ids(session, User.__table__, len(found.new))
         await writer.insert(session, User, KEY + COLUMNS + WHERE, found.new_rows(origin.site, ids))
@@ -49,3 +66,13 @@ async def _write(
         await keep_former(session, origin.root_id, User, among(session, User.id, found.changed))
         await writer.update(session, User, ("id", *COLUMNS, *WHERE), found.changed_rows())
     return found.written
+
+
+def _values_of(r: UserRecord, found: Differences) -> Values:
+    """Give the values of COLUMNS for a record, those that are stored where it says nothing."""
+    said = (r.name, r.email, r.reputation, r.created_at, None)
+    if not r.unsaid or r.external_id not in found.stored:
+        return said
+    _, stored = found.stored[r.external_id]
+    named = zip(COLUMNS, said, stored, strict=True)
+    return tuple(before if column in r.unsaid else value for column, value, before in named)

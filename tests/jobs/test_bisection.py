@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError
@@ -76,6 +77,20 @@ async def test_copy_refuses_a_value_that_is_too_long_instead_of_cutting_it(
     assert [bad.rule for bad in refused] == ["database"]
     async with resources.database.reading() as session:
         assert "new" in (await session.scalars(select(User.name))).all()
+
+
+async def test_a_post_that_is_refused_makes_no_author(resources: Resources) -> None:
+    records = [
+        msgspec.structs.replace(post(n, n % 3, title="x" * 1_001 if n == 5 else "ok"), author=user(n % 3))
+        for n in range(6)
+    ]
+    write = partial(write_posts, writer_for(resources.database))
+    async with resources.database.writing.begin() as session:
+        written, refused = await write_or_bisect(session, ORIGIN, records, write)
+    assert [bad.rule for bad in refused] == ["database"]
+    assert (written.read, written.inserted) == (5, 5)
+    assert written.authors is not None
+    assert (written.authors.read, written.authors.inserted) == (5, 3)
 
 
 @many_writers

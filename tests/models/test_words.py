@@ -35,6 +35,11 @@ def test_any_text_has_as_many_words_as_white_space_separates(content: str) -> No
     assert word_count(content) == len(MARKUP.sub(" ", content).split())
 
 
+def test_brackets_that_never_close_are_counted_in_no_time() -> None:
+    assert word_count("<" * 1_000_000) == 1
+    assert word_count("<" * 1_000_000 + "> w") == 1
+
+
 def test_all_white_space_beyond_ascii_is_known() -> None:
     spaces = [chr(code) for code in range(128, sys.maxunicode + 1) if chr(code).isspace()]
     assert {space.encode()[0] for space in spaces} == set(OTHER_SPACES)

@@ -239,6 +239,7 @@ def test_an_export_to_a_missing_folder_or_of_an_unknown_kind_is_an_error(
         "migrate",
         "check",
         "import",
+        "map",
         "runs",
         "run",
         "cancel",

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from jobs.fetching.archives import is_archive
 from jobs.fetching.places import is_local, local_path
 from jobs.loading import layouts_of
+from jobs.mapping_file import read_mapping
 from jobs.requests import (
     FormatChoice,
     ImportDump,
@@ -58,6 +59,13 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     show_default=True,
     help="How rows are put into the tables.",
 )
+@click.option(
+    "--map",
+    "map_",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path),
+    help="Where the fields are in JSON Lines, CSV or Parquet of another shape; `headrace map` proposes it.",
+)
 @click.option("--split", is_flag=True, help="Cut the files into ranges, each loaded by a run of its own.")
 @click.option(
     "--max-rejects",
@@ -82,6 +90,7 @@ def import_(  # noqa: PLR0913 - the contract's options
     entity: Any,
     format_: Any,
     writer: Any,
+    map_: Path | None,
     split: bool,
     max_rejects: str | None,
     snapshot: bool,
@@ -92,19 +101,23 @@ def import_(  # noqa: PLR0913 - the contract's options
     with_worker: bool,
     as_json: bool,
 ) -> None:
-    """Import Stack Exchange XML, JSON Lines or CSV files, or folders with Users, Tags and Posts files.
+    """Import Stack Exchange XML, JSON Lines, CSV or Parquet, or folders with Users, Tags and Posts files.
 
     They may lie on this host, at an http(s) URL or in an object store, and in a 7z archive; - is standard
     input.
 
     New rows are inserted, changed rows updated, unchanged rows left alone; records that cannot be loaded
     are kept as rejects. Importing again is safe.
+
+    Files whose fields have other names than those of `headrace export` are read by a mapping (--map):
+    lines like `content = "body"` and `author.external_id = "account.id"`.
     """
     settings = start()
     choose_writer(writer, settings.dialect)
     how = snapshot_fields(missing, snapshot=snapshot, force=force) | {"max_rejects": max_rejects}
     if plan and (wait or with_worker):
         raise click.UsageError("--plan makes no run that could be waited for")
+    how["mapping"] = read_mapping(map_) if map_ else None
     with input_kept(paths, settings) as kept:
         request = request_for(kept, site, entity, format_, writer, split=split, **how)
         if plan:
@@ -153,7 +166,8 @@ def request_for(
         raise click.UsageError("--split takes files whose name or content says what they hold")
     if split and len(plain) < len(urls):
         raise click.UsageError("--split takes files and folders of this host that are no archives")
-    known = [layout.entity for layout in layouts_of(plain, format_, None if entity == "auto" else entity)]
+    layouts = layouts_of(plain, format_, None if entity == "auto" else entity, how.get("mapping"))
+    known = [layout.entity for layout in layouts]
     if entity != "auto":
         known = [entity]
     how |= {"site": site, "format": format_, "writer": writer}

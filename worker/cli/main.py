@@ -12,6 +12,7 @@ from jobs.errors import JobError
 from worker.cli.explanations import explain
 from worker.cli.exports import export
 from worker.cli.imports import import_
+from worker.cli.maps import map_
 from worker.cli.process import check, demo, migrate, worker
 from worker.cli.rejects import rejects, replay
 from worker.cli.reverting import revert
@@ -61,6 +62,7 @@ for command in (
     migrate,
     check,
     import_,
+    map_,
     runs,
     run,
     cancel,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from jobs.columns import Entity
 from models.run import State
 
 RUN_ID = "5b0e0f2c-1f1f-4c66-8d5c-d1cbb2f6a3a1"
@@ -140,6 +141,22 @@ class UploadedFile(BaseModel):
     url: str = Field(examples=["/srv/headrace/uploads/posts.jsonl"], description="What requests name it by.")
     bytes: int = Field(examples=[4_194_304])
     modified_at: datetime
+
+
+class ProposedMapping(BaseModel):
+    """A mapping that was guessed from the first records of a file, and why."""
+
+    file: str = Field(examples=["statuses.jsonl"])
+    entity: Entity
+    mapping: dict[str, Any] | None = Field(
+        description="As imports take it; null if a field is missing that every record needs.",
+        examples=[{"external_id": "id", "created_at": "created_at", "content": "body"}],
+    )
+    why: dict[str, str] = Field(examples=[{"external_id": "by its name, like '109'"}])
+    missing: list[str] = Field(description="Fields that nothing looks like and every record needs.")
+    left: dict[str, str] = Field(description="What is not mapped, and what it looks like.")
+    records: int = Field(examples=[1000], description="How many records were looked at.")
+    loadable: int = Field(examples=[998], description="How many of them can be loaded by the mapping.")
 
 
 class Uploaded(BaseModel):

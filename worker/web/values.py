@@ -7,7 +7,7 @@ from fastapi import Path
 from fastapi.openapi.models import Example
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
-from jobs.requests import keepable
+from jobs.keepable import keepable
 from models.post import Post
 from models.tag import Tag
 from models.user import User

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import csv
 from datetime import UTC, datetime
-from io import StringIO
+from io import BytesIO, StringIO
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from jobs.sources.delimited import COMMA_AND_FIELD, ROW, split
+from jobs.sources.grammar import grammar, split
+from jobs.sources.reading import one_by_one, read
 from jobs.sources.record import PostRecord, TagRecord
+from jobs.sources.window import Window
 from tests.jobs.sources.sources import bad, items_of, layout, post, rules_of, user
 
 POSTS = layout("csv", "posts")  # external_id,created_at,title,content,tags
@@ -125,12 +127,16 @@ def test_what_the_standard_library_writes_is_split_as_it_was(fields: list[str]) 
     assert split(written.getvalue()) == fields
 
 
-@given(st.text(st.sampled_from('",a\r\n'), max_size=12).filter(lambda line: ROW.fullmatch(line.encode())))
+@given(
+    st.text(st.sampled_from('",a\r\n'), max_size=12).filter(
+        lambda line: grammar(",").row.fullmatch(line.encode())
+    )
+)
 @example('"a""b",c,""\n')
 @example('a"b,"c"')
 def test_any_row_is_split_as_its_pattern_says(line: str) -> None:
     bare = line.removesuffix("\n").removesuffix("\r")
-    found = COMMA_AND_FIELD.findall(f",{bare}")
+    found = grammar(",").delimiter_and_field.findall(f",{bare}")
     assert split(line) == [quoted.replace('""', '"') if quoted else plain for quoted, plain in found]
 
 
@@ -143,3 +149,14 @@ def test_rows_the_standard_library_writes_are_framed_as_they_were(rows: list[tup
     assert rules_of(items) == [str(number) for number in range(len(rows))]
     found = [(item.title or "", item.content or "") for item in items if isinstance(item, PostRecord)]
     assert found == rows
+
+
+@pytest.mark.parametrize("fields", [b"x" * (33 * 2**20) + b',"a\nb"', b'"' + b"x\n" * (17 * 2**20) + b'"'])
+def test_how_a_huge_row_is_passed_over_does_not_depend_on_what_was_in_view(fields: bytes) -> None:
+    before, row, after = b"1,2020-01-01,,,\n" * 9, b"2,2020-01-01,%b,,\n" % fields, b"3,2020-01-01,,,\n"
+    data = before + row + after
+    whole = items_of(data, POSTS)
+    assert rules_of(whole)[-1] == "3"
+    assert list(read(BytesIO(data), POSTS, len(before))) == whole[9:]
+    for chunk_bytes in (1_000_000, 40_000_000):
+        assert list(one_by_one(Window(BytesIO(data), 0, chunk_bytes), POSTS)) == whole

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import chain, pairwise
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
 from jobs.sources import errors
@@ -16,6 +20,7 @@ from jobs.sources.opening import find_files, inspect, opened, read
 from jobs.sources.ranges import boundaries
 from jobs.sources.record import BadRecord, PostRecord, TagRecord, UserRecord
 from tests.jobs.sources.sources import rules_of
+from tests.jobs.sources.trials import try_parquet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,6 +178,23 @@ def test_what_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
         inspect(tmp_path / "posts.parquet", format="auto", entity="auto")
 
 
+@pytest.mark.parametrize("name", [b"external_id", b"Europe/Rome"])
+def test_a_name_that_is_not_utf_8_is_no_error_of_ours(tmp_path: Path, name: bytes) -> None:
+    times = pa.array([NOON], pa.timestamp("us", "Europe/Rome"))
+    layout = laid_out(tmp_path / "posts", {"external_id": ["1"], "created_at": times, "tags": [["a"]]})
+    schema = pa.py_buffer(pq.read_schema(layout.path).serialize()).to_pybytes()
+    assert name in schema
+    layout.path.write_bytes(layout.path.read_bytes().replace(name, b"\xff" * len(name)))
+    with suppress(errors.SourceError):
+        assert rules_of(items(inspect(layout.path, format="auto", entity="auto"))) == ["1"]
+
+
+def test_a_message_of_a_library_is_shown_on_one_line(tmp_path: Path) -> None:
+    layout = laid_out(tmp_path / "posts", {"external_id": ["1"], "created_at": [NOON]})
+    problem = "type: \x0e\n!"
+    assert "\\x0e" in str(errors.UnknownFormatError(layout.path, problem, "fetch it again"))
+
+
 def test_a_table_without_the_required_columns_is_refused(tmp_path: Path) -> None:
     with pytest.raises(errors.UnknownColumnsError, match="created_at"):
         laid_out(tmp_path / "posts", {"external_id": [1]})
@@ -189,3 +211,35 @@ def test_without_its_packages_the_extra_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(errors.MissingExtraError, match=r"headrace\[parquet\]"):
         inspect(tmp_path / "posts.parquet", format="auto", entity="auto")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.integers(0, 2**32))
+def test_any_table_gives_an_item_for_each_row_whoever_reads_it(tmp_path: Path, seed: int) -> None:
+    try_parquet(Random(seed), tmp_path)
+
+
+NOT_UTF_8 = pa.array([b"ok", b"\xff"], pa.binary()).view(pa.string())
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "rule"),
+    [
+        ("tags", pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), NOT_UTF_8), "encoding"),
+        ("tags", pa.array([None, [1]], pa.list_(pa.timestamp("ns"))), "type"),
+        ("score", pa.array([0, 2**62], pa.int64()).view(pa.time64("us")), "number"),
+        ("content", pa.StructArray.from_arrays([NOT_UTF_8], names=["a"]), "type"),
+        ("content", pa.array([None, [("a", 1)]], pa.map_(pa.string(), pa.int64())), "type"),
+    ],
+)
+def test_a_value_that_python_cannot_give_is_a_reject_of_its_row(
+    tmp_path: Path, name: str, column: pa.Array, rule: str
+) -> None:
+    assert rules_of(posts(tmp_path, **{name: column}))[1] == rule
+
+
+def test_how_a_value_is_given_does_not_depend_on_those_beside_it(tmp_path: Path) -> None:
+    seconds = pa.array([[2**53], [1_577_880_000]], pa.list_(pa.int64()))
+    times = seconds.cast(pa.list_(pa.timestamp("ms", "Europe/Rome")))
+    layout = laid_out(tmp_path / "posts", {"external_id": [1, 2], "created_at": [0, 0], "tags": times})
+    assert items(layout, 1) == items(layout)[1:]

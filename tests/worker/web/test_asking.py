@@ -172,7 +172,7 @@ def test_every_field_of_a_request_that_names_a_file_is_checked() -> None:
     harmless = {"site", "format", "writer", "split", "byte_range", "entity", "keep_days", "max_rejects"}
     harmless |= {"users", "posts", "tags"}  # records
     harmless |= {"run", "rule"}  # a replay reads what a run was allowed to
-    harmless |= {"snapshot", "missing", "force", "entities"}
+    harmless |= {"snapshot", "missing", "force", "entities", "mapping"}
     harmless |= {"source", "expect"}
     for job in JOBS:
         assert set(job.request.model_fields) <= harmless | set(READ) | set(WRITTEN), job.name

@@ -133,3 +133,28 @@ def test_what_a_killed_process_has_left_is_removed_after_a_day(tmp_path: Path) -
         os.utime(path, (0, time.time() - LEFT_SECONDS - 1))
     sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == [new, kept]
+
+
+async def test_a_mapping_is_proposed_for_an_upload_and_can_be_asked_with(client: AsyncClient) -> None:
+    body = b'{"uid": 1, "id": 2, "created": "2020-01-01", "body": "x", "user": {"id": 3}}\n'
+    upload = (await client.put("/v1/uploads/toots.jsonl", content=body)).json()
+    proposed = (await client.get("/v1/uploads/toots.jsonl/mapping")).json()
+    assert proposed["mapping"] == {
+        "external_id": "id",
+        "created_at": "created",
+        "content": "body",
+        "author": {"external_id": "user.id"},
+        "file": {"entity": "posts", "format": "jsonl"},
+    }
+    request = {"url": upload["url"], "site": "s", "mapping": proposed["mapping"]}
+    asked = await client.post("/v1/runs", json={"job": "import_posts", "request": request})
+    assert (asked.status_code, asked.json()["request"]) == (202, request)
+    users = await client.post("/v1/runs", json={"job": "import_users", "request": request})
+    assert_problem(users, 422)
+    assert "posts, not users" in users.text
+
+
+async def test_what_no_mapping_can_be_proposed_for_is_a_problem(client: AsyncClient) -> None:
+    assert_problem(await client.get("/v1/uploads/toots.jsonl/mapping"), 404)
+    await client.put("/v1/uploads/toots.jsonl", content=b"[1]")
+    assert_problem(await client.get("/v1/uploads/toots.jsonl/mapping"), 422)

@@ -8,12 +8,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
+from jobs.columns import Entity
+from jobs.sources.proposing import propose
+from worker.proposals import document_of
 from worker.web.folders import uploads_of
 from worker.web.held import Holding
 from worker.web.keeping import UnfinishedFile
 from worker.web.paging import USUAL, After, Limit, Page, key_of, page_of
 from worker.web.problems import NotFoundError, problems
-from worker.web.shapes import Uploaded, UploadedFile
+from worker.web.shapes import ProposedMapping, Uploaded, UploadedFile
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
@@ -103,6 +106,21 @@ def _document(path: FilePath) -> dict[str, Any] | None:
     modified_at = datetime.fromtimestamp(stat.st_mtime, UTC)
     document = {"name": path.name, "url": str(path), "bytes": stat.st_size, "modified_at": modified_at}
     return document if path.is_file() else None
+
+
+@router.get(
+    "/{name}/mapping",
+    operation_id="proposeMapping",
+    summary="Propose a mapping for a file",
+    response_model=ProposedMapping,
+    responses=problems(HTTPStatus.NOT_FOUND),
+)
+async def propose_(name: FileName, held: Holding, entity: Entity | None = None) -> dict[str, Any]:
+    """Guess which field of JSON Lines, CSV or Parquet is which of ours, from the first records."""
+    path = uploads_of(held.resources.settings) / name
+    if not await asyncio.to_thread(path.is_file):
+        raise NotFoundError("There is no such upload.")
+    return document_of(await asyncio.to_thread(propose, path, entity))
 
 
 @router.delete(
