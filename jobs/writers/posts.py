@@ -10,10 +10,10 @@ from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.dialect import among, reserve_ids
 from models.former_row import keep_former
-from models.natural_key import lock_rows, stored_rows
-from models.post import Post, post_ids
+from models.natural_key import lock_rows, stored_ids, stored_rows
+from models.post import Post
 from models.tag import ensure_tags, linked_tags, store_links
-from models.user import user_ids
+from models.user import User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -118,7 +118,8 @@ class _References:
         authors = {r.author_external_id for r in records if r.author_external_id}
         parents = {r.parent_external_id for r in records if r.parent_external_id} - known.keys()
         return cls(
-            await user_ids(session, site, authors), {**known, **await post_ids(session, site, parents)}
+            await stored_ids(session, User, site, authors),
+            {**known, **await stored_ids(session, Post, site, parents)},
         )
 
     def values_of(self, r: PostRecord) -> Values:
