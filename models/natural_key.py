@@ -8,7 +8,7 @@ from sqlalchemy import select, true
 from sqlalchemy.exc import IntegrityError
 
 from models.bulk import given_rows
-from models.dialect import among, dialect_of, is_duplicate
+from models.dialect import among, dialect_of, is_duplicate, reserve_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -82,6 +82,14 @@ async def _of_site(
     else:
         query = query.where(c.external_id.in_(external_ids))
     return (await session.execute(query)).all()
+
+
+async def reserve_keys(
+    session: AsyncSession, model: Keyed, external_ids: Sequence[str]
+) -> dict[str, int | None]:
+    """Take primary keys for rows that are to be inserted; None where the server gives them later."""
+    ids = await reserve_ids(session, model.__table__, len(external_ids)) if external_ids else []
+    return dict(zip(external_ids, ids, strict=True))
 
 
 async def lock_rows(

@@ -25,7 +25,6 @@ from models.tag import Tag, post_tags
 from models.user import User
 
 if TYPE_CHECKING:
-
     from sqlalchemy import ColumnElement, Table
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
