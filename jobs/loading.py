@@ -19,6 +19,7 @@ from jobs.sources.opening import find_files, inspect, opened, read
 from jobs.storing import reject_of, store
 from jobs.superseding import supersede
 from jobs.sweeping import sweep
+from jobs.writers.memory import Memory
 from jobs.writers.registry import WRITES
 from models.author_stats import mark_stale
 from models.database import to_its_end
@@ -165,10 +166,13 @@ class Loading:
             size = self.context.batch_size or self.writer.records_per_batch
             async with ahead(partial(take, items, size)) as chunks:
                 writer = replace(self.writer, insert=chunks.during(self.writer.insert))
-                write: Write = partial(WRITES[layout.entity], writer)
+                memory = Memory()
+                write: Write = partial(WRITES[layout.entity], writer, memory=memory)
                 write = noting(write, layout.entity) if self.is_snapshot else write
-                commit = partial(self._commit, file, write, stream.bytes_done)
+                commit = memory.following(partial(self._commit, file, write, stream.bytes_done))
                 async for chunk in chunks:
+                    if not memory.expects_new:
+                        chunks.begin()  # there may be nothing to insert, but what is there is read back
                     await to_its_end(despite_conflicts(partial(commit, chunk)))
         async with self.context.batch() as batch:
             await self.limit.check(self.context, batch, at_end=True)

@@ -27,7 +27,7 @@ class Ahead(Generic[Taken]):
         return self
 
     async def __anext__(self) -> Taken:
-        taking = self._begin()
+        taking = self.begin()
         taken = await taking
         if not len(taken):
             raise StopAsyncIteration
@@ -38,20 +38,21 @@ class Ahead(Generic[Taken]):
         """Make of a step, which should mostly wait, one that begins to take the next."""
 
         async def begun(*arguments: Any) -> Value:
-            self._begin()
+            self.begin()
             return await step(*arguments)
 
         return begun
+
+    def begin(self) -> asyncio.Task[Taken]:
+        """Begin to take the next, if nobody has."""
+        self._taking = self._taking or asyncio.create_task(asyncio.to_thread(self._take))
+        return self._taking
 
     async def end(self) -> None:
         """Wait until no thread is at work on the source."""
         if self._taking:
             await asyncio.wait([self._taking])
             self._taking.exception()  # looked at, so that nobody warns of it when something else has failed
-
-    def _begin(self) -> asyncio.Task[Taken]:
-        self._taking = self._taking or asyncio.create_task(asyncio.to_thread(self._take))
-        return self._taking
 
 
 @asynccontextmanager

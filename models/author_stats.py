@@ -150,7 +150,7 @@ async def mark_stale(session: AsyncSession, author_ids: Collection[int]) -> None
     marks = StaleAuthor.__table__
     there = select(marks.c.author_id).where(among(session, marks.c.author_id, author_ids))
     there = there.order_by(marks.c.author_id).with_for_update(read=True, key_share=True)
-    missing = set(author_ids).difference(await session.scalars(there))
+    missing = set(author_ids).difference((await session.scalars(there)).all())
     if missing:
         await _mark(session, sorted(missing))
 

@@ -123,6 +123,11 @@ async def free_keys(session: AsyncSession, table: FromClause, keys: Collection[i
     return set(keys).difference(await session.scalars(there)) if keys else set()
 
 
+def gives_keys_once(session: AsyncSession) -> bool:
+    """Tell whether a primary key stays unused once its row is deleted, so that it may be remembered."""
+    return dialect_of(session) == "postgresql"
+
+
 def application_name(dialect: str) -> Sequence[ColumnElement[str]]:
     """Give columns that, once selected, show the parameter `application` to the server's administrator.
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.exc import IntegrityError
 
-from models.dialect import among, is_duplicate
+from models.bulk import given_rows
+from models.dialect import among, dialect_of, is_duplicate, reserve_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import Row, Table
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from models.post import Post
@@ -51,11 +52,44 @@ async def stored_rows(
     session: AsyncSession, model: Keyed, site: str, external_ids: Collection[str], columns: Sequence[str]
 ) -> dict[str, tuple[int, tuple[Any, ...]]]:
     """Map those of the external ids that a site has to the primary key and the values of `columns`."""
+    rows = await _of_site(session, model, site, external_ids, ("external_id", "id", *columns))
+    return {row[0]: (row[1], row[2:]) for row in rows}
+
+
+async def stored_ids(
+    session: AsyncSession, model: Keyed, site: str, external_ids: Collection[str]
+) -> dict[str, int]:
+    """Map those of the external ids that a site has to primary keys."""
+    return dict(await _of_site(session, model, site, external_ids, ("external_id", "id")))
+
+
+async def _of_site(
+    session: AsyncSession, model: Keyed, site: str, external_ids: Collection[str], columns: Sequence[str]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Read columns of the rows that a site has of those external ids.
+
+    PostgreSQL is made to look up each: in a table of which it has no statistics yet, as in a first load, it
+    would rather read all rows of the site, for every batch again.
+    """
+    if not external_ids:
+        return []
     c = model.__table__.c
-    chosen = (c[name] for name in ("external_id", "id", *columns))
-    query = select(*chosen).where(c.site == site, among(session, c.external_id, external_ids))
-    rows = await session.execute(query)
-    return {row[0]: (row[1], row[2:]) for row in rows.all()}
+    query = select(*(c[name] for name in columns)).where(c.site == site)
+    if dialect_of(session) == "postgresql":
+        given = given_rows(cast("Table", model.__table__), ("external_id",), [(key,) for key in external_ids])
+        row = query.where(c.external_id == given.c.external_id).limit(1).lateral("stored")
+        query = select(*row.c).select_from(given.join(row, true()))
+    else:
+        query = query.where(c.external_id.in_(external_ids))
+    return (await session.execute(query)).all()
+
+
+async def reserve_keys(
+    session: AsyncSession, model: Keyed, external_ids: Sequence[str]
+) -> dict[str, int | None]:
+    """Take primary keys for rows that are to be inserted; None where the server gives them later."""
+    ids = await reserve_ids(session, model.__table__, len(external_ids)) if external_ids else []
+    return dict(zip(external_ids, ids, strict=True))
 
 
 async def lock_rows(

@@ -21,13 +21,10 @@ from models.base import (
     site_name,
     small_int,
 )
-from models.dialect import among
 from models.tag import Tag, post_tags
 from models.user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from sqlalchemy import ColumnElement, Table
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
@@ -92,13 +89,6 @@ Index(
     postgresql_where=UNLINKED_PARENT,
     sqlite_where=UNLINKED_PARENT,
 )
-
-
-async def post_ids(session: AsyncSession, site: str, external_ids: Collection[str]) -> dict[str, int]:
-    """Map the external ids that exist in a site to primary keys."""
-    wanted = among(session, Post.external_id, external_ids)
-    query = select(Post.external_id, Post.id).where(Post.site == site, wanted)
-    return dict((await session.execute(query)).all()) if external_ids else {}
 
 
 async def link_authors(session: AsyncSession, site: str, limit: int, *among: ColumnElement[bool]) -> set[int]:

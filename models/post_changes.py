@@ -13,11 +13,11 @@ from sqlalchemy import delete
 
 from models.author_stats import mark_stale
 from models.clock import moment
-from models.natural_key import BY_HAND, add_new, lock_rows
-from models.post import Post, link_authors, link_parents, post_ids
+from models.natural_key import BY_HAND, add_new, lock_rows, stored_ids
+from models.post import Post, link_authors, link_parents
 from models.post_search import post_by_id
 from models.tag import ensure_tags, linked_tags, store_links
-from models.user import user_ids
+from models.user import User
 from models.words import word_count
 
 if TYPE_CHECKING:
@@ -109,10 +109,10 @@ async def _columns(session: AsyncSession, site: str, values: PostValues) -> dict
     columns: dict[str, Any] = {name: value for name, value in values.items() if name != "tags"}
     if "author_external_id" in values:
         author = values["author_external_id"] or ""
-        columns["author_id"] = (await user_ids(session, site, {author})).get(author)
+        columns["author_id"] = (await stored_ids(session, User, site, {author})).get(author)
     if "parent_external_id" in values:
         parent = values["parent_external_id"] or ""
-        columns["parent_id"] = (await post_ids(session, site, {parent})).get(parent)
+        columns["parent_id"] = (await stored_ids(session, Post, site, {parent})).get(parent)
     if "content" in values:
         columns["word_count"] = word_count(values["content"])
     return columns

@@ -46,7 +46,8 @@ async def tag_ids(session: AsyncSession, names: Collection[str]) -> dict[str, in
     ordered = sorted(names)
     for start in range(0, len(ordered), NAMES_AT_ONCE):
         page = ordered[start : start + NAMES_AT_ONCE]
-        known |= dict((await session.execute(select(Tag.name, Tag.id).where(Tag.name.in_(page)))).all())
+        query = select(Tag.name, Tag.id).where(among(session, Tag.name, page))
+        known |= dict((await session.execute(query)).all())
     return known
 
 
@@ -97,7 +98,7 @@ async def linked_tags(session: AsyncSession, post_ids: Collection[int]) -> dict[
         query = select(post_tags.c.post_id, post_tags.c.tag_id).where(
             among(session, post_tags.c.post_id, post_ids)
         )
-        for post_id, tag_id in await session.execute(query):
+        for post_id, tag_id in (await session.execute(query)).all():
             links.setdefault(post_id, set()).add(tag_id)
     return links
 

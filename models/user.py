@@ -20,7 +20,6 @@ from models.base import (
     repair_count,
     site_name,
 )
-from models.dialect import among
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -53,14 +52,6 @@ class User(Base):
     missing_since: Mapped[missing_moment]
 
     posts: WriteOnlyMapped[Post] = relationship(back_populates="author", passive_deletes=True)
-
-
-async def user_ids(session: AsyncSession, site: str, external_ids: Collection[str]) -> dict[str, int]:
-    """Map the external ids that exist in a site to primary keys."""
-    query = select(User.external_id, User.id).where(
-        User.site == site, among(session, User.external_id, external_ids)
-    )
-    return dict((await session.execute(query)).all()) if external_ids else {}
 
 
 async def user_by_id(session: AsyncSession, user_id: int) -> User | None:

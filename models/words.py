@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 
 MARKUP = re.compile(r"<[^>]*>")
-# White space as " ", brackets as they are, all else as "x".
+# White space as " ", brackets as they are, all else as "x", for each of the first 256 characters.
 CLASSES = bytes(
-    code if code in b"<>" else ord(" ") if chr(code).isspace() and code < 128 else ord("x")  # noqa: PLR2004
-    for code in range(256)
+    code if code in b"<>" else ord(" ") if chr(code).isspace() else ord("x") for code in range(256)
 )
-# The first bytes, in UTF-8, of all white space that is not ASCII.
-OTHER_SPACES = b"\xc2\xe1\xe2\xe3"
-ALL_BUT_OTHER_SPACES = bytes(set(range(256)) - set(OTHER_SPACES))
+OTHER_SPACES = (
+    "\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 
 
 def word_count(content: str | None) -> int:
@@ -30,13 +29,18 @@ def _without_markup(content: str) -> str:
 
 
 def _among_bytes(content: str) -> int | None:
-    """Count the beginnings of words without making words; None unless white space is ASCII and brackets pair.
+    """Count the beginnings of words without making words; None unless brackets pair and spaces are usual.
 
     Then what stands between brackets is every other piece.
     """
-    data = content.encode("utf-8", "surrogatepass")
-    if not content.isascii() and data.translate(None, ALL_BUT_OTHER_SPACES):
-        return None
+    try:
+        data = content.encode("latin-1")
+    except UnicodeEncodeError:
+        if any(space in content for space in OTHER_SPACES):
+            return None
+        data = content.encode(
+            "latin-1", "replace"
+        )  # by "?", which is as little a space as what it stands for
     classes = data.translate(CLASSES)
     brackets = classes.translate(None, b" x")
     if brackets != b"<>" * (len(brackets) // 2):

@@ -35,7 +35,10 @@ LINE_END = re.compile(rb"\n")
 USUAL = {
     entity: msgspec.json.Decoder(
         msgspec.defstruct(
-            entity, [(name, object, None) for name in (*NOT_READ, *columns)], forbid_unknown_fields=True
+            entity,
+            [(name, object, None) for name in (*NOT_READ, *columns)],
+            forbid_unknown_fields=True,
+            gc=False,
         )
     )
     for entity, columns in COLUMNS.items()

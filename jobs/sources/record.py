@@ -16,7 +16,7 @@ __all__ = ["BadRecord", "Entity", "Format", "Item", "PostRecord", "Record", "Spa
 Format = Literal["stackexchange", "jsonl", "csv", "parquet"]
 
 
-class Span(msgspec.Struct, frozen=True, kw_only=True):
+class Span(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a record stood: byte offsets into the unpacked file, or row numbers; reading goes on at `end`.
 
     `raw` is the first 64 KiB of its bytes, of a row of Parquet as JSON.

@@ -11,6 +11,8 @@ from jobs.writers.written import Written
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from models.run_file import Origin
+
 Keyed = TypeVar("Keyed", PostRecord, UserRecord)
 Values = tuple[Any, ...]
 KEY = ("id", "site", "external_id")
@@ -19,39 +21,40 @@ WHERE = ("file_id", "position", "repairs")
 
 @dataclass(slots=True)
 class Differences:
-    """What records of a file say otherwise than the `stored` rows: by external id, (primary key, values).
+    """What records say otherwise than the `stored` rows: by external id, (primary key, values).
 
     Rows that are written get a record's values and WHERE it stood; what is the same keeps where it came from.
+    New ones get their primary keys from `free`, by external id.
     """
 
-    file_id: int | None
+    origin: Origin
     stored: Mapping[str, tuple[int, Values]]
-    new: dict[str, Values] = field(default_factory=dict)
-    """The values of rows to insert, by external id."""
+    free: Mapping[str, int | None]
+    new: list[Values] = field(default_factory=list)
+    """The rows to insert: KEY, the values, WHERE."""
     changed: dict[int, Values] = field(default_factory=dict)
-    """The values of rows to update, by primary key."""
-    written: Written = field(default_factory=Written)
+    """The values of rows to update, and WHERE, by primary key."""
+    unchanged: int = 0
 
     def put(self, record: Keyed, values: Values, *, changed: bool = False) -> bool:
         """Take one record's values; False means that the row has them already, and nothing else changed."""
-        key = record.external_id
+        key, file_id = record.external_id, self.origin.file_id
         stored = self.stored.get(key)
         if stored is None:
-            self.new[key] = (*values, self.file_id, record.offset, record.repairs)
-            self.written.inserted += 1
+            row_id = self.free[key]
+            self.new.append((row_id, self.origin.site, key, *values, file_id, record.offset, record.repairs))
             return True
-        row_id, before = stored
+        known_id, before = stored
         if before == values and not changed:
-            self.written.unchanged += 1
+            self.unchanged += 1
             return False
-        self.changed[row_id] = (*values, self.file_id, record.offset, record.repairs)
-        self.written.updated += 1
+        self.changed[known_id] = (*values, file_id, record.offset, record.repairs)
         return True
 
-    def new_rows(self, site: str, ids: Sequence[int | None]) -> list[Values]:
-        """Give the rows to insert: a primary key each, the site, the external id, the values."""
-        new = zip(ids, self.new.items(), strict=True)
-        return [(row_id, site, key, *values) for row_id, (key, values) in new]
+    @property
+    def written(self) -> Written:
+        """Count the records."""
+        return Written(inserted=len(self.new), updated=len(self.changed), unchanged=self.unchanged)
 
     def changed_rows(self) -> list[Values]:
         """Give the rows to update: the primary key and the values, in the order of the keys."""

@@ -2,154 +2,136 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec.structs import astuple
+
+from jobs.sources.record import PostRecord
 from jobs.writers.differences import KEY, WHERE, Differences, layers
+from jobs.writers.memory import Memory
+from jobs.writers.references import References
 from jobs.writers.users import write_authors
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
-from models.dialect import among, reserve_ids
+from models.dialect import among, gives_keys_once
 from models.former_row import keep_former
-from models.natural_key import lock_rows, stored_rows
-from models.post import Post, post_ids
+from models.natural_key import lock_rows, reserve_keys, stored_rows
+from models.post import Post
 from models.tag import ensure_tags, linked_tags, store_links
-from models.user import user_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from jobs.sources.record import PostRecord
-    from jobs.writers.differences import Values
     from jobs.writers.writer import Writer
     from models.run_file import Origin
 
-COLUMNS = (
-    "author_id",
-    "author_external_id",
-    "author_name",
-    "parent_id",
-    "parent_external_id",
-    "kind",
-    "title",
-    "content",
-    "score",
-    "word_count",
-    "created_at",
-    "missing_since",  # a record that came back is not missing any more
-)
+# The fields of a record that are columns of the same name; taken all at once, which is quicker than by name.
+FIELDS = PostRecord.__struct_fields__
+SAID = slice(FIELDS.index("created_at"), FIELDS.index("tags"))
+COLUMNS = ("author_id", "parent_id", *FIELDS[SAID], "missing_since")
 NO_TAGS: AbstractSet[int] = frozenset()
 
 
 async def write_posts(
-    writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[PostRecord]
+    writer: Writer,
+    session: AsyncSession,
+    origin: Origin,
+    records: Sequence[PostRecord],
+    memory: Memory | None = None,
 ) -> Written:
     """Insert new posts, update changed ones, link tags, and mark every author whose figures change.
 
     Authors that they carry are written before. Authors and parents that come later stay unlinked; the import
     links them when it ends. Locks are taken in the order of users, tags, posts and marks.
     """
+    memory = memory or Memory()
     authors = await write_authors(writer, session, origin, records)
     names = {name for record in records for name in record.tags}
-    tags = await ensure_tags(session, names, origin.file_id)
+    writing = _Writing(writer, session, origin, await ensure_tags(session, names, origin.file_id), memory)
     written = Written(authors=authors)
-    stale: set[int | None] = set()
     for layer in layers(records):
-        written += await _write(writer, session, origin, layer, tags, stale)
-    await mark_stale(session, {author for author in stale if author is not None})
+        written += await writing.write(layer, expects_new=memory.expects_new and layer is records)
+    await mark_stale(session, {author for author in writing.stale if author is not None})
+    if gives_keys_once(session):
+        memory.users.keep(writing.authors)
+        memory.posts.keep(writing.posts)
+    memory.learn(written, records)
     return written
 
 
-async def _write(
-    writer: Writer,
-    session: AsyncSession,
-    origin: Origin,
-    records: Sequence[PostRecord],
-    tags: Mapping[str, int],
-    stale: set[int | None],
-) -> Written:
-    """Write posts of distinct external ids, and add the authors whose figures change to `stale`."""
-    site = origin.site
-    stored = await stored_rows(session, Post, site, [record.external_id for record in records], COLUMNS)
-    known = {key: row_id for key, (row_id, _) in stored.items()}
-    free = await _free_ids(session, records, known)
-    links = await linked_tags(session, known.values())
-    refer = await _References.of(session, site, records, known)
-    found = Differences(origin.file_id, stored)
-    tagged = {}
-    for record in records:
-        key, values = record.external_id, refer.values_of(record)
-        wanted = {tags[name] for name in record.tags} if record.tags else NO_TAGS
-        if found.put(record, values, changed=links.get(known.get(key, 0), NO_TAGS) != wanted):
-            tagged[key] = wanted
-            stale.add(values[0])
-        if key in free:  # rows are inserted in this order, so only later ones can refer to it
-            refer.parents[key] = free[key]
-    changed = [known[key] for key in tagged if key in known]
-    stale.update(author for _, author in await lock_rows(session, Post, changed, "author_id"))
-    if changed:
-        await keep_former(session, origin.root_id, Post, among(session, Post.id, changed))
-    ids = known | await _put(writer, session, site, found, free)
-    await store_links(session, links, {ids[key]: wanted for key, wanted in tagged.items()})
-    return found.written
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """The posts of one batch on their way: the authors whose figures change, and the keys that were met."""
 
+    writer: Writer
+    session: AsyncSession
+    origin: Origin
+    tags: Mapping[str, int]
+    memory: Memory
+    stale: set[int | None] = field(default_factory=set)
+    authors: dict[str, int] = field(default_factory=dict)
+    posts: dict[str, int] = field(default_factory=dict)
 
-async def _free_ids(
-    session: AsyncSession, records: Sequence[PostRecord], known: Collection[str]
-) -> dict[str, int | None]:
-    """Take primary keys for the records that have no row yet."""
-    new = [record.external_id for record in records if record.external_id not in known]
-    return dict(zip(new, await reserve_ids(session, Post.__table__, len(new)), strict=True))
-
-
-@dataclass(slots=True)
-class _References:
-    """The primary keys of the users and posts that posts refer to, by their external ids."""
-
-    authors: Mapping[str, int]
-    parents: dict[str, int | None]
-
-    @classmethod
-    async def of(
-        cls, session: AsyncSession, site: str, records: Sequence[PostRecord], known: Mapping[str, int]
-    ) -> _References:
-        """Look up those that exist; the posts that are `known` need not be looked up."""
-        authors = {r.author_external_id for r in records if r.author_external_id}
-        parents = {r.parent_external_id for r in records if r.parent_external_id} - known.keys()
-        return cls(
-            await user_ids(session, site, authors), {**known, **await post_ids(session, site, parents)}
+    async def write(self, records: Sequence[PostRecord], *, expects_new: bool) -> Written:
+        """Write posts of distinct external ids."""
+        session, site = self.session, self.origin.site
+        keys = [record.external_id for record in records]
+        is_new = expects_new and self.memory.posts.has_none(keys)
+        stored = {} if is_new else await stored_rows(session, Post, site, keys, COLUMNS)
+        known = {key: row_id for key, (row_id, _) in stored.items()}
+        found = Differences(
+            self.origin,
+            stored,
+            await reserve_keys(session, Post, [key for key in keys if key not in known]),
         )
+        refer = await References.of(session, site, records, known, self.memory)
+        links = await linked_tags(session, known.values())
+        tagged = self._compare(records, found, refer, {key: links.get(known[key], NO_TAGS) for key in known})
+        stale = await lock_rows(session, Post, found.changed, "author_id")
+        self.stale.update(author for _, author in stale)
+        if found.changed:
+            await keep_former(session, self.origin.root_id, Post, among(session, Post.id, found.changed))
+        ids = known | await self._put(found)
+        await store_links(session, links, {ids[key]: wanted for key, wanted in tagged.items()})
+        self.authors.update(refer.authors)
+        self.posts.update(ids)
+        return found.written
 
-    def values_of(self, r: PostRecord) -> Values:
-        """Give the values of COLUMNS for a record."""
-        return (
-            self.authors.get(r.author_external_id or ""),
-            r.author_external_id,
-            r.author_name,
-            self.parents.get(r.parent_external_id or ""),
-            r.parent_external_id,
-            r.kind,
-            r.title,
-            r.content,
-            r.score,
-            r.word_count,
-            r.created_at,
-            None,
-        )
+    def _compare(
+        self,
+        records: Sequence[PostRecord],
+        found: Differences,
+        refer: References,
+        before: Mapping[str, AbstractSet[int]],
+    ) -> dict[str, AbstractSet[int]]:
+        """Put the records beside their rows; give the tags, by external id, of those that have others now."""
+        tags, free, stale, parents = self.tags, found.free, self.stale, refer.parents
+        author_of, parent_of, put = refer.authors.get, parents.get, found.put
+        tagged: dict[str, AbstractSet[int]] = {}
+        for record in records:
+            key, author = record.external_id, author_of(record.author_external_id or "")
+            parent = parent_of(record.parent_external_id or "")
+            # A record that came back is not missing any more: the last of COLUMNS.
+            values = (author, parent, *astuple(record)[SAID], None)
+            wanted = {tags[name] for name in record.tags} if record.tags else NO_TAGS
+            if is_tagged := wanted != before.get(key, NO_TAGS):
+                tagged[key] = wanted
+            if put(record, values, changed=is_tagged):
+                stale.add(author)
+            if key in free:  # rows are inserted in this order, so only later ones can refer to it
+                parents[key] = free[key]
+        return tagged
 
-
-async def _put(
-    writer: Writer, session: AsyncSession, site: str, found: Differences, free: Mapping[str, int | None]
-) -> dict[str, int]:
-    """Write what is new and what has changed; give the primary keys of the new rows."""
-    inserted: dict[str, int] = {}
-    if found.new:
-        rows = found.new_rows(site, [free[key] for key in found.new])
-        keys = await writer.insert(session, Post, KEY + COLUMNS + WHERE, rows)
-        inserted = dict(zip(found.new, keys, strict=True))
-    if found.changed:
-        await writer.update(session, Post, ("id", *COLUMNS, *WHERE), found.changed_rows())
-    return inserted
+    async def _put(self, found: Differences) -> dict[str, int]:
+        """Write what is new and what has changed; give the primary keys of the new rows."""
+        inserted: dict[str, int] = {}
+        if found.new:
+            keys = await self.writer.insert(self.session, Post, KEY + COLUMNS + WHERE, found.new)
+            inserted = dict(zip([row[2] for row in found.new], keys, strict=True))
+        if found.changed:
+            await self.writer.update(self.session, Post, ("id", *COLUMNS, *WHERE), found.changed_rows())
+        return inserted

@@ -23,8 +23,9 @@ WRITERS: tuple[Writer, ...] = (
     Writer("add_all", "it is for every database", 1_000, add_all.insert, add_all.update),
 )
 
-# How the records of each entity are written: `(writer, session, origin, records) -> Written`. It may be
-# called again with a part of the records after the database refused the whole.
+# How the records of each entity are written: `(writer, session, origin, records) -> Written`, perhaps with a
+# `memory` of the batches before. It may be called again with a part of the records after the database
+# refused the whole.
 WRITES: dict[Entity, Callable[..., Awaitable[Written]]] = {
     "users": write_users,
     "posts": write_posts,

@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from jobs.sources.record import TagRecord
+    from jobs.writers.memory import Memory
     from jobs.writers.writer import Writer
     from models.run_file import Origin
 
 
 async def write_tags(
-    _writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[TagRecord]
+    _writer: Writer,
+    session: AsyncSession,
+    origin: Origin,
+    records: Sequence[TagRecord],
+    memory: Memory | None = None,  # noqa: ARG001 - there is nothing to remember
 ) -> Written:
     """Insert the tags that are not there; a tag is its name, so there is nothing to update."""
     names = {record.name for record in records}

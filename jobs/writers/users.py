@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobs.writers.differences import KEY, WHERE, Differences, layers
+from jobs.writers.memory import Memory
 from jobs.writers.written import Written
-from models.dialect import among, reserve_ids
+from models.dialect import among
 from models.former_row import keep_former
-from models.natural_key import lock_rows, stored_rows
+from models.natural_key import lock_rows, reserve_keys, stored_rows
 from models.user import User
 
 if TYPE_CHECKING:
@@ -26,12 +27,19 @@ COLUMNS = ("name", "email", "reputation", "created_at", "missing_since")
 
 
 async def write_users(
-    writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[UserRecord]
+    writer: Writer,
+    session: AsyncSession,
+    origin: Origin,
+    records: Sequence[UserRecord],
+    memory: Memory | None = None,
 ) -> Written:
     """Insert new users, update changed ones, leave the others alone."""
+    memory = memory or Memory()
     written = Written()
     for layer in layers(records):
-        written += await _write(writer, session, origin, layer)
+        expects_new = memory.expects_new and layer is records
+        written += await _write(writer, session, origin, layer, expects_new=expects_new)
+    memory.learn(written, records)
     return written
 
 
@@ -46,21 +54,28 @@ async def write_authors(
     if not carried:
         return None
     authors = {author.external_id: author for author in carried}
-    written = await _write(writer, session, origin, [authors[key] for key in sorted(authors)])
+    ordered = [authors[key] for key in sorted(authors)]
+    written = await _write(writer, session, origin, ordered, expects_new=False)
     written.skipped = len(carried) - len(authors)
     return written
 
 
 async def _write(
-    writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[UserRecord]
+    writer: Writer,
+    session: AsyncSession,
+    origin: Origin,
+    records: Sequence[UserRecord],
+    *,
+    expects_new: bool,
 ) -> Written:
     keys = [record.external_id for record in records]
-    found = Differences(origin.file_id, await stored_rows(session, User, origin.site, keys, COLUMNS))
+    stored = {} if expects_new else await stored_rows(session, User, origin.site, keys, COLUMNS)
+    free = await reserve_keys(session, User, [key for key in keys if key not in stored])
+    found = Differences(origin, stored, free)
     for r in records:
         found.put(r, _values_of(r, found))
     if found.new:
-        ids = await reserve_ids(session, User.__table__, len(found.new))
-        await writer.insert(session, User, KEY + COLUMNS + WHERE, found.new_rows(origin.site, ids))
+        await writer.insert(session, User, KEY + COLUMNS + WHERE, found.new)
     if found.changed:
         await lock_rows(session, User, found.changed)
         await keep_former(session, origin.root_id, User, among(session, User.id, found.changed))

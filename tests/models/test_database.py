@@ -16,9 +16,9 @@ from models.base import UtcDateTime
 from models.claim import claim
 from models.clock import now
 from models.dialect import Fault, fault_of, reserve_ids
+from models.natural_key import stored_ids
 from models.tag import ensure_tags
 from models.urls import async_url
-from models.user import user_ids
 from tests.conftest import every_database, known_keys
 from tests.factories import SITE, running, store, user
 
@@ -151,7 +151,7 @@ async def test_keys_differ_by_case_accent_and_trailing_space(resources: Resource
         assert set(await ensure_tags(session, keys)) == keys
     async with resources.database.reading() as session:
         assert set(await session.scalars(select(User.external_id))) == keys
-        assert set(await user_ids(session, SITE, {"r", "e ", "ss"})) == {"r", "e ", "ss"}
+        assert set(await stored_ids(session, User, SITE, {"r", "e ", "ss"})) == {"r", "e ", "ss"}
 
 
 @every_database

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event, select, text
 
 from models import Post, User
+from models.natural_key import stored_ids
 from models.pages import Cursor, Paging
 from models.post_search import PostFilter, post_by_id, post_by_key, posts_of_user, search_posts
 from models.rankings import Ranking, authors_around, statistics_of, top_authors
@@ -115,3 +116,15 @@ async def test_every_page_is_read_through_an_index(resources: Resources) -> None
             assert plans.plans, name
             for plan in plans.plans:
                 assert not re.search(r"Seq Scan on posts\b", plan), f"{name}:\n{plan}"
+
+
+async def test_rows_are_found_by_their_natural_keys_before_there_are_statistics(resources: Resources) -> None:
+    async with resources.database.writing.begin() as session:
+        for statement in FILL.split(";")[:3]:
+            await session.execute(text(statement))
+        plans = Plans(resources.database.engine)
+        found = await stored_ids(session, Post, SITE, [str(n) for n in range(5_000)])
+    assert len(found) == 2_499
+    [plan] = plans.plans
+    assert "uq_posts_site_external_id" in plan
+    assert "ix_posts" not in plan

@@ -115,9 +115,9 @@ def import_(  # noqa: PLR0913 - the contract's options
     settings = start()
     choose_writer(writer, settings.dialect)
     how = snapshot_fields(missing, snapshot=snapshot, force=force) | {"max_rejects": max_rejects}
-    how["mapping"] = read_mapping(map_) if map_ else None
     if plan and (wait or with_worker):
         raise click.UsageError("--plan makes no run that could be waited for")
+    how["mapping"] = read_mapping(map_) if map_ else None
     with input_kept(paths, settings) as kept:
         request = request_for(kept, site, entity, format_, writer, split=split, **how)
         if plan:
@@ -166,8 +166,8 @@ def request_for(
         raise click.UsageError("--split takes files whose name or content says what they hold")
     if split and len(plain) < len(urls):
         raise click.UsageError("--split takes files and folders of this host that are no archives")
-    asked = None if entity == "auto" else entity
-    known = [layout.entity for layout in layouts_of(plain, format_, asked, how.get("mapping"))]
+    layouts = layouts_of(plain, format_, None if entity == "auto" else entity, how.get("mapping"))
+    known = [layout.entity for layout in layouts]
     if entity != "auto":
         known = [entity]
     how |= {"site": site, "format": format_, "writer": writer}

@@ -1,0 +1,81 @@
+"""What an import remembers from one batch to the next, so that it asks the database less."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sized
+
+    from jobs.writers.written import Written
+
+    Commit = Callable[[Any], Coroutine[Any, Any, None]]
+
+MOST_KEYS = 20_000
+
+
+class Keys:
+    """Primary keys by external id, of the rows that were met last: at most twice MOST_KEYS."""
+
+    def __init__(self) -> None:
+        self._recent: dict[str, int] = {}
+        self._before: dict[str, int] = {}
+
+    def among(self, external_ids: Collection[str]) -> dict[str, int]:
+        """Give those of the keys that are remembered."""
+        parts = (self._before, self._recent)
+        return {key: part[key] for part in parts for key in external_ids if key in part}
+
+    def has_none(self, external_ids: Collection[str]) -> bool:
+        """Tell whether none of the keys is remembered."""
+        parts = (self._before, self._recent)
+        return all(part.keys().isdisjoint(external_ids) for part in parts)
+
+    def keep(self, found: Mapping[str, int]) -> None:
+        """Remember keys, and in time forget what was not met since."""
+        self._recent |= found
+        if len(self._recent) > MOST_KEYS:
+            self._before, self._recent = self._recent, {}
+
+    def forget(self) -> None:
+        """Remember nothing any more."""
+        self._before, self._recent = {}, {}
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the batches of one file have found and inserted; it is right as long as all of them committed.
+
+    A remembered row may be deleted meanwhile. Its foreign key refuses whatever names it then, and the batch
+    is tried again without memory.
+    """
+
+    users: Keys = field(default_factory=Keys)
+    posts: Keys = field(default_factory=Keys)
+    expects_new: bool = False
+    """Whether all records of the batch before were new: then nobody asks which of the next are there already.
+    The unique key refuses those that are, and the batch is tried again."""
+    _was_wrong: bool = False
+
+    def learn(self, written: Written, records: Sized) -> None:
+        """Take the outcome of a batch for that of the next."""
+        self.expects_new = written.inserted == len(records) and not self._was_wrong
+
+    def following(self, commit: Commit) -> Commit:
+        """Forget everything when a batch fails to commit, since then nothing that it did is kept."""
+
+        async def followed(chunk: Any) -> None:
+            try:
+                await commit(chunk)
+            except BaseException:
+                self._forget()
+                raise
+
+        return followed
+
+    def _forget(self) -> None:
+        self._was_wrong |= self.expects_new
+        self.expects_new = False
+        self.users.forget()
+        self.posts.forget()
