@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jobs.chunks import BATCH_BYTES, Chunk
 from jobs.digests import total
+from jobs.errors import InputError
 from jobs.files import LISTED
 from jobs.rereading import former_file, read_again
 from jobs.sources.record import BadRecord
@@ -19,7 +20,7 @@ from models.newness import newer_rows
 from models.post import Post
 from models.reject import Place, rejects_of, take_rejects
 from models.run import Run
-from models.run_file import file_of
+from models.run_file import file_of, hold_file
 from models.user import User
 
 if TYPE_CHECKING:
@@ -83,7 +84,16 @@ class Replaying:
         return await asyncio.to_thread(_page, file or former_file(run, first), run, rejects, places[-1])
 
     async def _store(self, batch: Batch, page: Page) -> None:
-        """Write what can be loaded now, in the transaction that marks it; the rest stays open."""
+        """Write what can be loaded now, in the transaction that marks it; the rest stays open.
+
+        Raises:
+            InputError: the import of these records was undone.
+
+        """
+        if (
+            undone_by := await hold_file(batch.session, page.rejects[0].run_id, page.last.file_number)
+        ) is not None:
+            raise InputError(f"run {self.run_id} was undone by run {undone_by}: import its files again")
         taken = await take_rejects(batch.session, [reject.id for reject in page.rejects])
         pairs = zip(page.rejects, page.items, strict=True)
         items = [item for reject, item in pairs if reject.id in taken]

@@ -86,3 +86,9 @@ async def files_read_by(session: AsyncSession, run_id: UUID) -> Sequence[RunFile
     """List the files that a run, be it a part of another, and its own parts have read, as `files_of` does."""
     of_run = or_(RunFile.root_id == run_id, RunFile.run_id == run_id)
     return (await session.scalars(select(RunFile).where(of_run).order_by(RunFile.id))).all()
+
+
+async def hold_file(session: AsyncSession, run_id: UUID, number: int) -> UUID | None:
+    """Keep a file of a run from being reverted until the transaction ends; give the run that has done so."""
+    query = select(RunFile.reverted_by).where(RunFile.run_id == run_id, RunFile.number == number)
+    return await session.scalar(query.with_for_update(read=True))

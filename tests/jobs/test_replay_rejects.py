@@ -7,14 +7,14 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from jobs.errors import InputError
 from jobs.replay_rejects import replay_rejects
 from jobs.replaying import Replaying
-from jobs.requests import ImportDump, ImportPosts, RefreshAuthorStats, ReplayRejects
+from jobs.requests import ImportDump, ImportPosts, RefreshAuthorStats, ReplayRejects, RevertRun
 from jobs.sources import fields
-from models import Run
+from models import Reject, Run
 from models.family import parts_of
 from models.post_changes import update_post
 from models.reject import rejects_by_rule
@@ -39,6 +39,7 @@ from tests.jobs.replays import (
 from tests.jobs.test_loading import again, stop_after
 from worker.execution import Executor
 from worker.main import run_worker
+from worker.outcomes import Failed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -264,3 +265,34 @@ async def gone(resources: Resources) -> UUID:
     async with resources.database.writing.begin() as session:
         await session.delete(await session.get_one(Run, run_id))
     return run_id
+
+
+@every_database
+async def test_undoing_an_import_undoes_what_was_replayed_of_it_and_ends_its_replays(
+    resources: Resources, tmp_path: Path
+) -> None:
+    sound = [row | {"score": 2} for row in json_posts(30)]
+    before = write_jsonl(tmp_path / "before.posts.jsonl", sound[10:])
+    await performed(resources, await resources.client.enqueue(ImportPosts(url=str(before), site=SITE)))
+    expected = await content(resources)
+    await refuse(resources)
+    rows = [*sound]
+    for row in rows[5:25]:
+        row |= {"title": "changed", "score": 8}
+    path = write_jsonl(tmp_path / "posts.jsonl", rows)
+    rejected = await performed(
+        resources, await resources.client.enqueue(ImportPosts(url=str(path), site=SITE))
+    )
+    await lift(resources)
+    assert counts(await replayed(resources, rejected.id)) == {
+        "posts": {"records_read": 20, "inserted": 5, "updated": 15}
+    }
+    async with resources.database.writing.begin() as session:
+        await session.execute(update(Reject).where(Reject.position < 2_000).values(replayed_by=None))
+    await performed(resources, await resources.client.enqueue(RevertRun(run=rejected.id)))
+    assert unlike(await content(resources), expected) == []
+    replay = await resources.client.enqueue(ReplayRejects(run=rejected.id))
+    outcome = await Executor(resources).execute(replay)
+    assert isinstance(outcome, Failed)
+    assert f"run {rejected.id} was undone by run" in outcome.error
+    assert unlike(await content(resources), expected) == []
