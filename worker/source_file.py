@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,14 +12,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from jobs.errors import InputError
 from jobs.fetching.places import is_local, local_path
 from jobs.keepable import Text
-from jobs.mapping import FieldMapping
+from jobs.mapping_file import read_mapping
 from jobs.requests import Expected, FormatChoice, ImportDump, Missing, SiteName, SourceName
 from worker.settings import TimeZone
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from worker.settings import Settings
 
 
 class SourceFileError(Exception):
@@ -63,7 +60,7 @@ class ScheduledSource(BaseModel):
     urls: tuple[Url, ...] = ()
     time_zone: TimeZone | None = None
     format: FormatChoice = "auto"
-    mapping: FieldMapping | None = None
+    map: Text | None = None
     snapshot: bool = False
     missing: Missing = "delete"
     expect: Expected = Field(default_factory=dict)
@@ -82,14 +79,16 @@ class ScheduledSource(BaseModel):
         return self.urls or (self.url or "",)
 
     def request(self, folder: Path) -> ImportDump:
-        """Give what its ticks ask for; paths are meant in the folder of the file."""
+        """Give what its ticks ask for; paths are meant in the folder of the file.
+
+        Raises:
+            InputError: its mapping cannot be read.
+
+        """
         urls = (str(folder / local_path(url)) if is_local(url) else url for url in self.places)
         how = self.model_dump(include={"site", "format", "snapshot", "missing", "expect"})
-        return ImportDump(urls=tuple(urls), source=self.name, mapping=self.mapping, **how)
-
-    def zone(self, settings: Settings) -> ZoneInfo:
-        """Give the zone in which its hours are meant."""
-        return ZoneInfo(self.time_zone) if self.time_zone else settings.zone
+        mapping = read_mapping(folder / self.map) if self.map else None
+        return ImportDump(urls=tuple(urls), source=self.name, mapping=mapping, **how)
 
 
 def read_sources(path: Path | None) -> list[ScheduledSource]:
@@ -113,6 +112,9 @@ def read_sources(path: Path | None) -> list[ScheduledSource]:
     for number, table in enumerate(tables, start=1):
         try:
             found.append(ScheduledSource.model_validate(table))
+            found[-1].request(path.resolve().parent)
+        except InputError as error:
+            faults.append(f"{path}: {_called(table, number)}: map: {error}")
         except ValidationError as error:
             faults += [
                 f"{path}: {_called(table, number)}: {_sentence(dict(each))}" for each in error.errors()

@@ -232,6 +232,18 @@ async def test_a_source_is_imported_by_the_clock_once_among_all_workers(
     assert (await run_of(resources, run.id)).receipts[0].inserted == 60
 
 
+async def test_a_source_of_another_shape_is_read_by_its_mapping(resources: Resources, tmp_path: Path) -> None:
+    rows = [{"key": number, "at": "2026-01-01T00:00:00Z"} for number in range(5)]
+    write_jsonl(tmp_path / "posts.jsonl", rows)
+    (tmp_path / "mapping.toml").write_text('external_id = "key"\ncreated_at = "at"\n')
+    file = sources_file(tmp_path, beer("posts.jsonl", 'map = "mapping.toml"'))
+    settings = resources.settings.model_copy(update={"sources": file})
+    request = schedule_of(settings)[-1].request(settings)
+    run_id = await resources.client.enqueue(request)
+    assert isinstance(await Executor(resources).execute(run_id), Succeeded)
+    assert await kept(resources) == 5
+
+
 @every_database
 async def test_commands_show_sources_and_check_fails_for_an_alarm(
     resources: Resources, tmp_path: Path
@@ -310,6 +322,7 @@ def test_check_says_one_line_for_each_fault_of_the_file(headrace: CommandLine, t
         (beer("/a", 'urls = ["/b"]'), "give either url or urls"),
         (beer("/a", "snapshot = 3"), "snapshot"),
         (beer("/a", 'missing = "mark"'), "missing is for a snapshot"),
+        (beer("/a", 'map = "none.toml"'), r"source 'beer': map: .*/none\.toml: cannot be read"),
     ],
 )
 def test_a_file_of_sources_that_cannot_be_kept_is_refused(tmp_path: Path, text: str, says: str) -> None:
