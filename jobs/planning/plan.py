@@ -66,7 +66,8 @@ async def plan(
         planning = Planning(Foresight(session, site, foreseen), limits, originals or {})
         for layout in layouts:
             await planning.read(layout, batch_size)
-        if refusal := await look_for_vanished(planning.foresight, planning.tallies, limits):
+        held: dict[str, Tally] = {one.entity: planning.tallies[one.entity] for one in layouts}
+        if refusal := await look_for_vanished(planning.foresight, held, limits):
             planning.fails.append(refusal)
         authors = [await planning.author_of(change) for change in planning.largest_changes()]
     seconds = time.monotonic() - began
@@ -105,7 +106,10 @@ class Planning:
             async with ahead(partial(take, items, batch_size)) as chunks:
                 look = chunks.during(PLANS[layout.entity])
                 async for chunk in chunks:
-                    tally.add(source, layout.entity, chunk, await look(self.foresight, chunk.records))
+                    written = await look(self.foresight, chunk.records)
+                    tally.add(source, layout.entity, chunk, written)
+                    if written.authors:
+                        self.tallies["users"].add_carried(written.authors)
                     self._check(source, chunk.end, at_end=chunk.is_last)
                 self._check(source, layout.size, at_end=True)
 

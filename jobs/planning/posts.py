@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobs.digests import digest
+from jobs.planning.users import plan_users
 from jobs.planning.values import GIVEN, counted, values_of
 from jobs.writers.differences import layers
 from jobs.writers.posts import COLUMNS
@@ -44,10 +45,22 @@ def state_of(values: Sequence[Any], tags: Collection[str]) -> State:
 
 async def plan_posts(foresight: Foresight, records: Sequence[PostRecord]) -> Written:
     """Count a batch of posts as the import would, and move the figures of their authors."""
+    authors = await _plan_authors(foresight, records)
     batch = await _Batch.of(foresight, records)
-    written = Written()
+    written = Written(authors=authors)
     for layer in layers(records):
         written += await to_its_end(asyncio.to_thread(batch.foresee, layer))
+    return written
+
+
+async def _plan_authors(foresight: Foresight, posts: Sequence[PostRecord]) -> Written | None:
+    """Count the authors that posts carry: once each, and as the last of its posts has them."""
+    carried = [post.author for post in posts if post.author]
+    if not carried:
+        return None
+    authors = {author.external_id: author for author in carried}
+    written = await plan_users(foresight, [authors[key] for key in sorted(authors)])
+    written.skipped = len(carried) - len(authors)
     return written
 
 

@@ -44,6 +44,16 @@ class Tally:
                 where = {"entity": entity, "source": source, "position": bad.offset}
                 self.examples.append({**where, "rule": bad.rule, "reason": bad.reason})
 
+    def add_carried(self, written: Written) -> None:
+        """Count the authors that posts carried."""
+        self.counts.update(
+            read=written.read,
+            inserted=written.inserted,
+            updated=written.updated,
+            unchanged=written.unchanged,
+            skipped=written.skipped,
+        )
+
     def document(self) -> dict[str, Any]:
         """Describe the counts."""
         return {

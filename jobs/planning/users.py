@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jobs.planning.values import counted, values_of
+from jobs.planning.values import GIVEN, counted, values_of
 from jobs.writers.differences import layers
 from jobs.writers.users import COLUMNS
 from jobs.writers.written import Written
@@ -46,9 +46,17 @@ def _foresee(
     keys = [record.external_id for record in records]
     seen = foresight.foreseen.of("users", keys)
     before = {key: row for key, (_, row) in stored.items()} | {key: row[1:] for key, row in seen.items()}
-    after = {record.external_id: values_of(record, COLUMNS) for record in records}
+    after = {record.external_id: _held(record, before.get(record.external_id)) for record in records}
     for key in after.keys() - before.keys():
         foresight.movements.add(key, *waiting.get(key, (0, 0)))
     foresight.meet("users", {key: stored[key] for key in keys if key in stored and key not in seen}, MARK)
     foresight.foreseen.put("users", {key: (key not in stored, *values) for key, values in after.items()})
     return counted(before, after)
+
+
+def _held(record: UserRecord, before: Sequence[Any] | None) -> Values:
+    """Give what a row holds afterwards: what it held before stays where the record says nothing of it."""
+    if not record.unsaid or before is None:
+        return values_of(record, COLUMNS)
+    stays = {name: value for name, value in zip(COLUMNS, before, strict=True) if name in record.unsaid}
+    return values_of(record, COLUMNS, GIVEN | stays)

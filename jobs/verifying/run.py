@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -14,7 +15,7 @@ from jobs.digests import digest, total, values_of
 from jobs.errors import InputError
 from jobs.files import layout_of
 from jobs.reading_ahead import ahead
-from jobs.sources.record import TagRecord
+from jobs.sources.record import PostRecord, TagRecord
 from jobs.verifying.findings import Findings
 from jobs.verifying.judging import judged
 from jobs.verifying.reading import items_of, state_of
@@ -97,15 +98,18 @@ class Verification:
 
     async def look(self) -> None:
         """Read again what is left of the files, and count the rows that name them."""
+        naming = Counter[str]()
+        for file in self.files:
+            self.states[file.id] = state_of(file)
+            if self.states[file.id] == "unchanged":
+                naming[file.entity] += await self._read(file, self.of(file.entity))
         for entity, findings in self.findings.items():
+            sources = [file for file in self.files if entity in _entities_of(file)]
+            findings.is_read_again = bool(sources) and all(
+                self.states[file.id] == "unchanged" for file in sources
+            )
             files = [file for file in self.files if file.entity == entity]
-            naming = 0
-            for file in files:
-                self.states[file.id] = state_of(file)
-                if self.states[file.id] == "unchanged":
-                    naming += await self._read(file, findings)
-            findings.is_read_again = bool(files) and all(self.states[one.id] == "unchanged" for one in files)
-            await self._count_naming(findings, files, naming)
+            await self._count_naming(findings, files, naming[entity])
             if findings.is_read_again:
                 findings.check_files()
 
@@ -130,9 +134,17 @@ class Verification:
         left_out = [record for record in chunk.records if record.offset in kept] if kept else []
         loaded = [record for record in chunk.records if record.offset not in kept] if kept else chunk.records
         findings.digest += chunk.digest - total(left_out)
+        self._count_carried(loaded)
         keys = {_key_of(record) for record in loaded}
         rows = await rows_of(self.session, self.names, layout_of(file).entity, file.site, keys)
         return sum([self._note(file, findings, record, rows.get(_key_of(record))) for record in loaded])
+
+    def _count_carried(self, loaded: Sequence[Record]) -> None:
+        """Count the authors that posts carried, as users; their rows are not looked at."""
+        carried = [post.author for post in loaded if isinstance(post, PostRecord) and post.author]
+        if carried:
+            self.of("users").read += len(carried)
+            self.of("users").digest += total(carried)
 
     def _note(self, file: RunFile, findings: Findings, record: Record, row: Stored | None) -> bool:
         """Note what became of a record's row; tell whether the row names the record."""
@@ -165,6 +177,12 @@ class Verification:
             "files": [{"path": file.path, "is": self.states[file.id]} for file in self.files],
             "entities": {entity: one.document() for entity, one in found.items()},
         }
+
+
+def _entities_of(file: RunFile) -> set[str]:
+    """Name what a file holds: with a mapping, posts may carry their authors."""
+    carries = file.entity == "posts" and "mapping" in file.layout
+    return {file.entity, "users"} if carries else {file.entity}
 
 
 def _key_of(record: Record) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from py7zr import SevenZipFile
 from sqlalchemy import update
 
 from jobs.requests import PlanImport, VerifyRun, VerifySite
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from jobs.requests import Request
     from tests.conftest import CommandLine
     from worker.resources import Resources
+    from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 NOWHERE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
@@ -64,6 +66,21 @@ async def test_a_plan_is_printed_without_a_run_and_without_redis(
     again = headrace("import", dump, "--site", "tests", "--plan", "--snapshot", "--json", **NOWHERE).json
     assert (again["unchanged"], again["rejected"], again["vanished"], again["deleted"]) == (67, 1, 0, 0)
     assert again["estimate"]["by"] == "1 earlier import"
+
+
+def test_an_archive_is_planned_like_its_files_and_leaves_nothing_in_the_spool(
+    headrace: CommandLine, settings: Settings, dump: Path, tmp_path: Path
+) -> None:
+    with SevenZipFile(tmp_path / "dump.7z", "w") as archive:
+        for path in dump.iterdir():
+            archive.write(path, path.name)
+    planned = headrace("import", tmp_path / "dump.7z", "--site", "tests", "--plan", "--json", **NOWHERE)
+    assert planned.code == 0, planned.err
+    of_files = headrace("import", dump, "--site", "tests", "--plan", "--json", **NOWHERE).json
+    assert counts(planned.json) == counts(of_files)
+    assert all("dump.7z" in file["path"] for file in planned.json["files"])
+    assert "dump.7z" in planned.json["rejects"][0]["source"]
+    assert not [path for path in (settings.home / "spool").rglob("*") if path.is_file()]
 
 
 def test_a_plan_is_shown_as_tables_and_lines(headrace: CommandLine, dump: Path) -> None:
