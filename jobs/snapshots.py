@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from jobs.sources.record import TagRecord
+from jobs.sources.record import PostRecord, TagRecord
 from models.natural_key import stored_rows
 from models.post import Post
 from models.seen_row import note_seen
@@ -14,6 +14,7 @@ from models.user import User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from uuid import UUID
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -46,20 +47,27 @@ def noting(write: Write, entity: Entity) -> Write:
     async def write_and_note(session: AsyncSession, origin: Origin, records: Sequence[Record]) -> Written:
         written: Written = await write(session, origin, records)
         if origin.root_id is not None:
-            await note_seen(
-                session, origin.root_id, entity, await _rows_of(session, origin.site, entity, records)
-            )
+            await _note(session, origin.site, origin.root_id, entity, records)
         return written
 
     return write_and_note
 
 
-async def _rows_of(
-    session: AsyncSession, site: str, entity: Entity, records: Sequence[Record]
-) -> Collection[int]:
+async def _note(
+    session: AsyncSession, site: str, root_id: UUID, entity: Entity, records: Sequence[Record]
+) -> None:
     if entity == "tags":
         names = {record.name for record in records if isinstance(record, TagRecord)}
-        return (await tag_ids(session, names)).values()
-    keys = {record.external_id for record in records}  # type: ignore[attr-defined]
-    stored = await stored_rows(session, MODELS[entity], site, keys, ())
-    return [row_id for row_id, _ in stored.values()]
+        await note_seen(session, root_id, entity, (await tag_ids(session, names)).values())
+        return
+    await _note_keys(session, site, root_id, entity, {r.external_id for r in records})  # type: ignore[attr-defined]
+    carried = [r.author for r in records if isinstance(r, PostRecord) and r.author]
+    if carried:
+        await _note_keys(session, site, root_id, "users", {author.external_id for author in carried})
+
+
+async def _note_keys(
+    session: AsyncSession, site: str, root_id: UUID, entity: Entity, external_ids: Collection[str]
+) -> None:
+    stored = await stored_rows(session, MODELS[entity], site, external_ids, ())
+    await note_seen(session, root_id, entity, [row_id for row_id, _ in stored.values()])

@@ -5,22 +5,36 @@ from __future__ import annotations
 import asyncio
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import func, select
 
 from jobs.errors import InputError
 from jobs.loading import layouts_of, load, load_files
 from jobs.requests import ImportDump, ImportPosts, ImportUsers, SweepSite
-from jobs.snapshots import Snapshot
+from jobs.snapshots import Snapshot, noting
+from jobs.writers.posts import write_posts
 from models import Post, Run, SeenRow, State, Tag, User
+from models.run_file import Origin
 from models.stats_upkeep import drifted
 from tests.chaos.truth import Rows, differences, truth
 from tests.chaos.undisturbed import SITE, undisturbed_import
 from tests.conftest import BACKENDS, every_database
 from tests.contents import contents
-from tests.factories import json_posts, json_users, posts_of, run_of, running, write_jsonl, writer_for
+from tests.factories import (
+    json_posts,
+    json_users,
+    post,
+    posts_of,
+    run_of,
+    running,
+    user,
+    write_jsonl,
+    writer_for,
+)
 from tests.stumbling import stumble_through
 from tests.two_dumps import cut, write_two_dumps
 from worker.execution import Executor
@@ -192,7 +206,7 @@ async def test_marks_are_set_and_taken_off_by_records_that_come_back(
     await done(resources, ImportPosts(url=str(whole), site=SITE))
     run = await done(resources, ImportPosts(url=str(part), site=SITE, snapshot=True, missing="mark"))
     assert (run["deleted"], run["result"]["vanished"]) == (0, {"posts": 2})
-    marked = {key: post.missing_since for key, post in (await posts_of(resources.database, SITE)).items()}
+    marked = {key: row.missing_since for key, row in (await posts_of(resources.database, SITE)).items()}
     assert {key for key, since in marked.items() if since} == {"18", "19"}
     run = await done(resources, ImportPosts(url=str(part), site=SITE, snapshot=True, missing="mark"))
     assert run["result"]["vanished"] == {"posts": 0}
@@ -225,8 +239,8 @@ async def test_a_snapshot_of_users_alone_leaves_posts_with_the_names_of_those_wh
     rest = cut(users, tmp_path / "rest.users.jsonl", 0.9)
     run = await done(resources, ImportUsers(url=str(rest), site=SITE, snapshot=True))
     assert (run["deleted"], await count(resources, Post)) == (1, 20)
-    post = (await posts_of(resources.database, SITE))["6"]
-    assert (post.author_id, post.author_external_id, post.author_name) == (None, "6", "user 6")
+    left = (await posts_of(resources.database, SITE))["6"]
+    assert (left.author_id, left.author_external_id, left.author_name) == (None, "6", "user 6")
     async with resources.database.reading() as session:
         assert await drifted(session) == 0
 
@@ -288,6 +302,20 @@ async def test_what_another_import_brought_meanwhile_is_not_swept_away(
     with pytest.raises(InputError, match=f"run {newer} has written to {SITE} since"):
         await load(*how, snapshot=snapshot)
     assert await count(resources, Post) == 25
+
+
+@every_database
+async def test_an_author_whom_a_post_carries_is_in_the_snapshot(resources: Resources) -> None:
+    context = await running(resources)
+    record = structs.replace(post(1, author=7), author=user(7))
+    write = noting(partial(write_posts, writer_for(resources.database)), "posts")
+    async with resources.database.writing.begin() as session:
+        await write(session, Origin(SITE, root_id=context.root_id), [record])
+        seen = {row.entity: row.row_id for row in await session.scalars(select(SeenRow))}
+        assert seen == {
+            "posts": await session.scalar(select(Post.id)),
+            "users": await session.scalar(select(User.id)),
+        }
 
 
 async def test_a_sweep_that_is_asked_for_by_itself_is_refused(resources: Resources, tmp_path: Path) -> None:
