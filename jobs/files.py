@@ -67,11 +67,16 @@ def listed(*, site: str, entity: Entity, run_id: UUID, root_id: UUID, number: in
     )
 
 
-def layout_of(file: RunFile) -> Layout:
-    """Give the layout that a file had when it was read; a list of records reads as JSON Lines."""
+def layout_of(file: RunFile, corrected: FieldMapping | None = None) -> Layout:
+    """Give the layout that a file had when it was read; a list of records reads as JSON Lines.
+
+    A `corrected` mapping takes the place of the one that it was read by.
+    """
     details: dict[str, Any] = file.layout
     entity, columns = cast("Entity", file.entity), tuple(details["columns"])
-    mapping = FieldMapping.model_validate(details["mapping"]) if "mapping" in details else None
+    mapping = corrected
+    if mapping is None and "mapping" in details:
+        mapping = FieldMapping.model_validate(details["mapping"])
     return Layout(
         path=Path(file.path),
         format=cast("Format", "jsonl" if file.format == LISTED else file.format),

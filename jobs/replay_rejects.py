@@ -23,7 +23,7 @@ async def replay_rejects(context: JobContext, request: ReplayRejects) -> dict[st
     """Load the rejects of a run that are open once more, then link and refresh as an import does."""
     writer = choose_writer(request.writer, context.database.engine.dialect.name)
     site = await _site_of(context, request.run)
-    replaying = Replaying(context, request.run, request.rule, writer)
+    replaying = Replaying(context, request.run, request.rule, writer, request.mapping)
     while await to_its_end(despite_conflicts(replaying.next_batch)):
         pass
     await link(context, site)

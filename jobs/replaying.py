@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from jobs.context import Batch, JobContext
+    from jobs.mapping import FieldMapping
     from jobs.sources.record import Item, Record
     from jobs.writers.writer import Writer
     from models.reject import Reject
@@ -53,12 +54,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Replaying:
-    """One replay: the run whose rejects are loaded again, those of one rule or all, and the writer."""
+    """One replay: the run whose rejects are loaded again, those of one rule or all, the writer, a mapping."""
 
     context: JobContext
     run_id: UUID
     rule: str | None
     writer: Writer
+    mapping: FieldMapping | None = None
 
     async def next_batch(self) -> bool:
         """Load the next rejects that are open, in file order; False if there is none left."""
@@ -81,7 +83,8 @@ class Replaying:
             run = await session.get_one(Run, first.run_id)
             file = await file_of(session, run.id, first.file_number)
         rejects, places = zip(*_together(found), strict=True)
-        return await asyncio.to_thread(_page, file or former_file(run, first), run, rejects, places[-1])
+        file = file or former_file(run, first)
+        return await asyncio.to_thread(_page, file, run, rejects, places[-1], self.mapping)
 
     async def _store(self, batch: Batch, page: Page) -> None:
         """Write what can be loaded now, in the transaction that marks it; the rest stays open.
@@ -128,9 +131,13 @@ def _together(found: Sequence[Placed]) -> Iterable[Placed]:
     return [first, *takewhile(fits, others)]
 
 
-def _page(file: RunFile, run: Run, rejects: Sequence[Reject], last: Place) -> Page:
+def _page(
+    file: RunFile, run: Run, rejects: Sequence[Reject], last: Place, mapping: FieldMapping | None
+) -> Page:
+    if mapping and (problem := mapping.problem(file.entity)):  # type: ignore[arg-type]
+        raise InputError(f"{file.path}: its {file.entity} cannot be read by the mapping: {problem}")
     given = run.request[file.entity] if file.format == LISTED else ()
-    return Page(file, rejects, read_again(file, rejects, given), last)
+    return Page(file, rejects, read_again(file, rejects, given, mapping), last)
 
 
 async def _not_outdated(session: AsyncSession, file: RunFile, records: Sequence[Record]) -> Sequence[Record]:

@@ -255,6 +255,8 @@ class ReplayRejects(Request):
     """The run whose rejects they are; of one that was split, those of its parts too."""
     rule: Annotated[Text, StringConstraints(min_length=1, max_length=32)] | None = None
     writer: WriterChoice = "auto"
+    mapping: FieldMapping | None = None
+    """Read them by this mapping, in the place of the one that the import had."""
 
     @property
     def limit_key(self) -> str:

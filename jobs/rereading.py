@@ -29,9 +29,15 @@ if TYPE_CHECKING:
 NOT_IN_JSON = {"encoding", "number"}
 
 
-def read_again(file: RunFile, rejects: Sequence[Reject], given: Sequence[Any] = ()) -> list[Item]:
+def read_again(
+    file: RunFile,
+    rejects: Sequence[Reject],
+    given: Sequence[Any] = (),
+    mapping: FieldMapping | None = None,
+) -> list[Item]:
     """Judge rejects of one file anew, in their order; `given` is the list they are from, if it is no file.
 
+    A mapping takes the place of the one that the file was read by.
     What cannot be read again is a bad record still, by the rule that it broke; the reason says why.
     """
     if file.format == LISTED:
@@ -39,7 +45,7 @@ def read_again(file: RunFile, rejects: Sequence[Reject], given: Sequence[Any] = 
     if not file.layout:
         reason = f"how {file.path} was read is not known any more, or it has changed; import it again"
         return [_still_bad(reject, reason) for reject in rejects]
-    layout = layout_of(file)
+    layout = layout_of(file, mapping)
     is_there = is_as_it_was(file)
     places = [each.position for each in rejects if is_there and not _is_all_there(each, layout)]
     in_file = _items_at(layout, places) if places else {}

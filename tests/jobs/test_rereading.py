@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select, update
 
-from jobs.requests import ImportPosts
+from jobs.requests import ImportPosts, ReplayRejects
 from jobs.rereading import read_again
 from jobs.sources.record import BadRecord
 from models import Post, Reject
@@ -125,3 +125,17 @@ async def test_what_is_wrong_with_a_record_is_found_again(
     assert all(isinstance(item, BadRecord) for item in again)
     assert [item.rule for item in again] == [reject.rule for reject in found]  # type: ignore[union-attr]
     assert [(item.offset, item.end) for item in again] == [(r.position, r.next_position) for r in found]
+
+
+async def test_a_corrected_mapping_takes_the_place_of_the_one_that_was_wrong(
+    resources: Resources, tmp_path: Path
+) -> None:
+    rows = [{"id": n, "made": "2026-01-01" if n % 2 else None, "at": "2026-01-02"} for n in range(6)]
+    path = write_jsonl(tmp_path / "posts.jsonl", rows)
+    wrong, right = ({"external_id": "id", "created_at": name} for name in ("made", "at"))
+    ask = ImportPosts.model_validate({"url": str(path), "site": SITE, "mapping": wrong})
+    rejected = await performed(resources, await resources.client.enqueue(ask))
+    assert counts(rejected)["posts"]["rejected"] == 3
+    replay = ReplayRejects.model_validate({"run": rejected.id, "mapping": right})
+    run = await performed(resources, await resources.client.enqueue(replay))
+    assert counts(run) == {"posts": {"records_read": 3, "inserted": 3}}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from jobs.errors import InputError
+from jobs.mapping_file import read_mapping
 from jobs.requests import ReplayRejects, WriterChoice
 from jobs.writers.registry import choose_writer
 from models.reject import rejects_by_rule, rejects_of
@@ -69,9 +71,23 @@ async def _rejects(settings: Settings, prefix: str, rule: str | None, limit: int
     show_default=True,
     help="How rows are put into the tables.",
 )
+@click.option(
+    "--map",
+    "map_",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path),
+    help="Read them by this mapping, in the place of the one that the import had.",
+)
 @asking_options
-def replay(
-    *, run_id: str, rule: str | None, writer: Any, wait: bool, with_worker: bool, as_json: bool
+def replay(  # noqa: PLR0913 - the contract's options
+    *,
+    run_id: str,
+    rule: str | None,
+    writer: Any,
+    map_: Path | None,
+    wait: bool,
+    with_worker: bool,
+    as_json: bool,
 ) -> None:
     """Load the rejects of a run again that are still open, after what was wrong has been mended.
 
@@ -80,8 +96,9 @@ def replay(
     """
     settings = start()
     choose_writer(writer, settings.dialect)
+    mapping = read_mapping(map_) if map_ else None
     found = run_async(_find(settings, run_id, rule))
-    request = ReplayRejects(run=found, rule=rule, writer=writer)
+    request = ReplayRejects(run=found, rule=rule, writer=writer, mapping=mapping)
     answer(settings, request, wait=wait, with_worker=with_worker, as_json=as_json)
 
 
