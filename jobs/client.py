@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import Session
 
-    from jobs.requests import QueueName, Request
+    from jobs.request_values import QueueName
+    from jobs.requests import Request
     from models.database import Database
     from models.outbox import Scope
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobs.context import JobContext
-    from jobs.requests import ByteRange, ImportDump, Request
+    from jobs.request_values import ByteRange
+    from jobs.requests import ImportDump, Request
     from jobs.sources.opening import Layout
 
 UNCHANGED = {"unchanged": True}

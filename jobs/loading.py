@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from jobs.chunks import Chunk
     from jobs.context import Batch, JobContext
     from jobs.mapping import FieldMapping
-    from jobs.requests import FormatChoice
+    from jobs.request_values import FormatChoice
     from jobs.snapshots import Snapshot
     from jobs.sources.opening import Layout
     from jobs.sources.record import BadRecord, Entity

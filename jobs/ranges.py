@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from jobs.errors import SourceChangedError
-from jobs.requests import ByteRange
+from jobs.request_values import ByteRange
 from jobs.sources.ranges import boundaries
 
 if TYPE_CHECKING:

@@ -3,77 +3,31 @@
 from __future__ import annotations
 
 import json
-import re
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from jobs.columns import Entity
-from jobs.keepable import Text, keepable
+from jobs.keepable import Text
 from jobs.mapping import FieldMapping
-
-
-def as_json(records: Any) -> Any:
-    """Give records as JSON would bring them.
-
-    Raises:
-        ValueError: JSON cannot say what they hold.
-
-    """
-    try:
-        plain = to_jsonable_python(records)
-        json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
-    except (PydanticSerializationError, RecursionError) as error:
-        raise ValueError(f"holds what is no JSON: {' '.join(str(error).split())}") from error
-    return plain
-
-
-SiteName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(keepable)
-]
-NUMBER_OR_SHARE = r"^([0-9]{1,12}|(100|[0-9]{1,2}([.][0-9]{1,6})?)%)$"
-
-
-def number_or_share(text: str) -> str:
-    """Give a number or a percentage as it is.
-
-    Raises:
-        ValueError: it is neither.
-
-    """
-    if not re.match(NUMBER_OR_SHARE, text):
-        raise ValueError("must be a whole number or a percentage up to 100%, like 100 or 2.5%")
-    return text
-
-
-MaxRejects = Annotated[
-    str,
-    AfterValidator(number_or_share),
-    WithJsonSchema({"type": "string", "pattern": NUMBER_OR_SHARE, "examples": ["100", "2.5%"]}),
-]
-Records = Annotated[tuple[dict[str, Any], ...], BeforeValidator(as_json)]
-MOST_RECORDS = 1_000
-MOST_RECORDS_BYTES = 1024 * 1024
-SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-Expected = dict[Literal["users", "posts", "tags"], Annotated[int, Field(ge=0, le=2**53)]]
-FormatChoice = Literal["auto", "stackexchange", "jsonl", "csv", "parquet"]
-WriterChoice = Literal["auto", "add_all", "copy"]
-Missing = Literal["keep", "mark", "delete"]
-ExportEntity = Literal["users", "posts", "tags", "authors"]
-ExportFormat = Literal["jsonl", "csv", "parquet"]
-COMPRESSION_ENDINGS = (".gz", ".zst")
-QueueName = Literal["default", "bulk"]
+from jobs.request_values import (
+    COMPRESSION_ENDINGS,
+    MOST_RECORDS,
+    MOST_RECORDS_BYTES,
+    ByteRange,
+    Expected,
+    ExportEntity,
+    ExportFormat,
+    FormatChoice,
+    MaxRejects,
+    Missing,
+    QueueName,
+    Records,
+    SiteName,
+    SourceName,
+    WriterChoice,
+)
 
 
 def dumps_of(site: str) -> str:
@@ -131,17 +85,6 @@ class ImportRequest(Request):
     """What becomes of rows that the snapshot lacks: nothing, a mark, or they are deleted."""
     force: bool = False
     """Delete or mark them also where the snapshot lacks so much that it looks cut off."""
-
-
-class ByteRange(BaseModel):
-    """A piece of a file whose records can be read alone, and what the file was when it was cut."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    start: Annotated[int, Field(ge=0)]
-    stop: Annotated[int, Field(ge=0)] | None = None
-    """Where the next piece begins; None reads to the end, wherever that is in what is compressed."""
-    size: Annotated[int, Field(ge=0)]
-    mtime_ns: int
 
 
 class _ImportFile(ImportRequest):
@@ -304,7 +247,7 @@ class SweepSite(Request):
     job: ClassVar[str] = "sweep_site"
     queue: ClassVar[QueueName] = "bulk"
     site: SiteName
-    entities: Annotated[tuple[Literal["users", "tags", "posts"], ...], Field(min_length=1)]
+    entities: Annotated[tuple[Entity, ...], Field(min_length=1)]
     missing: Missing = "delete"
     force: bool = False
 

@@ -18,7 +18,7 @@ from models.statements import STATEMENT_SECONDS
 from models.urls import async_url
 
 if TYPE_CHECKING:
-    from jobs.requests import QueueName
+    from jobs.request_values import QueueName
 
 
 class SettingsError(Exception):

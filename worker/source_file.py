@@ -13,7 +13,8 @@ from jobs.errors import InputError
 from jobs.fetching.places import is_local, local_path
 from jobs.keepable import Text
 from jobs.mapping_file import read_mapping
-from jobs.requests import Expected, FormatChoice, ImportDump, Missing, SiteName, SourceName
+from jobs.request_values import Expected, FormatChoice, Missing, SiteName, SourceName
+from jobs.requests import ImportDump
 from worker.settings import TimeZone
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from uuid import UUID
 
-    from jobs.requests import QueueName, Request
+    from jobs.request_values import QueueName
+    from jobs.requests import Request
 
 ANSWER_SECONDS = 30.0
 CONNECT_SECONDS = 5.0

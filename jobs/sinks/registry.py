@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from jobs.requests import ExportFormat
+    from jobs.request_values import ExportFormat
     from jobs.sinks.encoder import Encoder
 
 

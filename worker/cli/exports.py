@@ -9,7 +9,8 @@ import click
 from pydantic import ValidationError
 
 from jobs.errors import InputError
-from jobs.requests import COMPRESSION_ENDINGS, ExportEntity, ExportFormat, ExportRows
+from jobs.request_values import COMPRESSION_ENDINGS, ExportEntity, ExportFormat
+from jobs.requests import ExportRows
 from worker.cli.app import err, run_async, start
 from worker.here import carry_out
 from worker.retries import describe

@@ -12,15 +12,8 @@ from jobs.fetching.archives import is_archive
 from jobs.fetching.places import is_local, local_path
 from jobs.loading import layouts_of
 from jobs.mapping_file import read_mapping
-from jobs.requests import (
-    FormatChoice,
-    ImportDump,
-    ImportPosts,
-    ImportTags,
-    ImportUsers,
-    Missing,
-    WriterChoice,
-)
+from jobs.request_values import FormatChoice, Missing, WriterChoice
+from jobs.requests import ImportDump, ImportPosts, ImportTags, ImportUsers
 from jobs.writers.registry import choose_writer
 from worker.cli.app import start
 from worker.cli.asking import answer, asking_options

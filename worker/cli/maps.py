@@ -9,7 +9,7 @@ import click
 
 from jobs.columns import Entity
 from jobs.fetching.places import local_path
-from jobs.requests import FormatChoice
+from jobs.request_values import FormatChoice
 from jobs.sources.proposing import propose
 from worker.cli.app import json_option, print_json
 from worker.proposals import document_of, toml_of

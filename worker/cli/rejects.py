@@ -9,7 +9,8 @@ import click
 
 from jobs.errors import InputError
 from jobs.mapping_file import read_mapping
-from jobs.requests import ReplayRejects, WriterChoice
+from jobs.request_values import WriterChoice
+from jobs.requests import ReplayRejects
 from jobs.writers.registry import choose_writer
 from models.reject import rejects_by_rule, rejects_of
 from worker.cli.app import json_option, out, print_json, run_async, start

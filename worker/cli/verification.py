@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.box import SIMPLE
 from rich.table import Table
 
-from jobs.requests import SiteName
+from jobs.request_values import SiteName
 from jobs.verifying.run import verify_run
 from jobs.verifying.site import verify_site
 from worker.cli.app import err, json_option, out, print_json, run_async, start

@@ -6,7 +6,8 @@ from fastapi import Body
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from jobs.registry import JOBS, Job
-from jobs.requests import QueueName, Request
+from jobs.request_values import QueueName
+from jobs.requests import Request
 from worker.web.values import Moment
 
 EXAMPLES: dict[str, dict[str, Any]] = {

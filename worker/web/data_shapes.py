@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.requests import SiteName
+from jobs.request_values import SiteName
 from models.post import Post
 from worker.web.values import Content, Email, ExternalId, Int32, Int64, Kind, Moment, Name, TagName, Title
 

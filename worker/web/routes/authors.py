@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from jobs.requests import SiteName
+from jobs.request_values import SiteName
 from models.rankings import Ranking, Statistic, authors_around, top_authors
 from worker.web.data_shapes import RankedAuthors
 from worker.web.paging import MOST, USUAL

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
-from jobs.requests import SiteName
+from jobs.request_values import SiteName
 from models.post import Post
 from models.post_changes import create_post, delete_post, settle_post, update_post
 from models.post_search import NEWEST_FIRST, PostFilter, post_by_id, post_by_key, search_posts

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from jobs.requests import SiteName
+from jobs.request_values import SiteName
 from models.tag_counts import related_tags, top_tags
 from worker.web.data_shapes import TagCounts
 from worker.web.paging import USUAL, Limit

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import Field
 
-from jobs.requests import SiteName
+from jobs.request_values import SiteName
 from models.post_search import NEWEST_FIRST, posts_of_user
 from models.rankings import statistics_of
 from models.user import User, user_by_id, user_by_key
