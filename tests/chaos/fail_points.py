@@ -67,11 +67,11 @@ MID_BATCH = FailPoint(
     meanwhile=Meanwhile.TAKEN_OVER,
 )
 COMMITTED_NOT_SEEN = FailPoint(
-    "committed-not-seen", "jobs.context:JobContext._record", Moment.COMMITTED, call=9
+    "committed-not-seen", "jobs.context:JobContext._record", Moment.COMMITTED, call=10
 )
 
-# The sample of the matrix has two batches of users, one of tags and twelve of posts; with the ends of the
-# files, call 5 of the writer and call 9 of the record are in the middle of the posts.
+# The sample of the matrix has two batches of users, one of tags and twelve of posts; with the beginnings and
+# the ends of files, call 5 of the writer and call 10 of the record are in the middle of the posts.
 FAIL_POINTS = (
     FailPoint(
         "claim-not-committed",
