@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from jobs.request_values import WriterChoice
 from models.run import State
 from worker.cli.app import err, json_option, print_json, run_async
 from worker.cli.progress import follow, run_document
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
     from worker.settings import Settings
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
+
+writer_option = click.option(
+    "--writer",
+    type=click.Choice(get_args(WriterChoice)),
+    default="auto",
+    show_default=True,
+    help="How rows are put into the tables.",
+)
 
 
 def asking_options(command: Command) -> Command:

@@ -12,11 +12,11 @@ from jobs.fetching.archives import is_archive
 from jobs.fetching.places import is_local, local_path
 from jobs.loading import layouts_of
 from jobs.mapping_file import read_mapping
-from jobs.request_values import FormatChoice, Missing, WriterChoice
+from jobs.request_values import FormatChoice, Missing
 from jobs.requests import ImportDump, ImportPosts, ImportTags, ImportUsers
 from jobs.writers.registry import choose_writer
 from worker.cli.app import start
-from worker.cli.asking import answer, asking_options
+from worker.cli.asking import answer, asking_options, writer_option
 from worker.cli.plans import plan_instead
 from worker.cli.standard_input import input_kept
 from worker.retries import describe
@@ -45,13 +45,7 @@ IMPORT_OF = {"users": ImportUsers, "posts": ImportPosts, "tags": ImportTags}
     show_default=True,
     help="How the files are written; known from name and content unless given.",
 )
-@click.option(
-    "--writer",
-    type=click.Choice(get_args(WriterChoice)),
-    default="auto",
-    show_default=True,
-    help="How rows are put into the tables.",
-)
+@writer_option
 @click.option(
     "--map",
     "map_",

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from jobs.errors import InputError
 from jobs.mapping_file import read_mapping
-from jobs.request_values import WriterChoice
 from jobs.requests import ReplayRejects
 from jobs.writers.registry import choose_writer
 from models.reject import rejects_by_rule, rejects_of
 from worker.cli.app import json_option, out, print_json, run_async, start
-from worker.cli.asking import answer, asking_options
+from worker.cli.asking import answer, asking_options, writer_option
 from worker.cli.reject_list import reject_document, show_rejects
 from worker.cli.runs import find_run
 from worker.resources import open_resources
@@ -65,13 +64,7 @@ async def _rejects(settings: Settings, prefix: str, rule: str | None, limit: int
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @rule_option
-@click.option(
-    "--writer",
-    type=click.Choice(get_args(WriterChoice)),
-    default="auto",
-    show_default=True,
-    help="How rows are put into the tables.",
-)
+@writer_option
 @click.option(
     "--map",
     "map_",
