@@ -27,14 +27,12 @@ from tests.contents import contents
 from tests.factories import SITE, json_posts, json_users, posts_of, write_jsonl
 from tests.stumbling import stumble_through
 from tests.two_dumps import write_two_dumps
-from worker.main import run_worker
-from worker.run_documents import document_in
+from tests.worker.carried_out import done
 
 if TYPE_CHECKING:
     from pathlib import Path
     from uuid import UUID
 
-    from jobs.requests import Request
     from tests.conftest import CommandLine
     from worker.resources import Resources
     from worker.settings import Settings
@@ -53,13 +51,6 @@ def settings(settings: Settings) -> Settings:
 
 def dump(folder: Path, **how: Any) -> ImportDump:
     return ImportDump(urls=(str(folder),), site=SITE, **how)
-
-
-async def done(resources: Resources, request: Request) -> dict[str, Any]:
-    run_id = await resources.client.enqueue(request)
-    await run_worker(resources, burst=True)
-    async with resources.database.reading() as session:
-        return await document_in(session, run_id)
 
 
 def reverting(run: dict[str, Any]) -> RevertRun:

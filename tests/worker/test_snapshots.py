@@ -37,15 +37,14 @@ from tests.factories import (
 )
 from tests.stumbling import stumble_through
 from tests.two_dumps import cut, write_two_dumps
+from tests.worker.carried_out import done
 from worker.execution import Executor
 from worker.main import run_worker
 from worker.outcomes import Succeeded
-from worker.run_documents import document_in
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobs.requests import Request
     from tests.conftest import CommandLine
     from worker.embedded import Services
     from worker.resources import Resources
@@ -86,13 +85,6 @@ def loaded(rows: dict[str, Rows]) -> dict[str, Rows]:
 
 def dump(folder: Path, **how: Any) -> ImportDump:
     return ImportDump(urls=(str(folder),), site=SITE, **how)
-
-
-async def done(resources: Resources, request: Request) -> dict[str, Any]:
-    run_id = await resources.client.enqueue(request)
-    await run_worker(resources, burst=True)
-    async with resources.database.reading() as session:
-        return await document_in(session, run_id)
 
 
 async def count(resources: Resources, model: Any, *conditions: Any) -> int:
