@@ -20,7 +20,6 @@ from models import Database, Post, Run
 from models.claim import claim
 from models.post import link_parents
 from models.run_file import Origin
-from models.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +44,7 @@ def post(external_id: object, author: object = None, **overrides: Any) -> PostRe
     """Make a post record."""
     values: dict[str, Any] = {"created_at": NOON, "content": "one two three"} | overrides
     values |= {"external_id": str(external_id), "author_external_id": None if author is None else str(author)}
-    return PostRecord(offset=0, end=1, raw=b"", word_count=word_count(values["content"]), **values)
+    return PostRecord(offset=0, end=1, raw=b"", **values)
 
 
 def tag(name: str) -> TagRecord:

@@ -11,7 +11,6 @@ from jobs.columns import COLUMNS
 from jobs.sources.errors import UnloadableError
 from jobs.sources.record import PostRecord, TagRecord, UserRecord
 from jobs.sources.values import TAG_CHARS, identifier, integer, moment, tag_names, text
-from models.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,8 +49,7 @@ def user(values: Sequence[object], offset: int, end: int, raw: bytes, took: Took
 
 def post(values: Sequence[object], offset: int, end: int, raw: bytes, took: Took = PLAIN) -> PostRecord:
     """Make a post of its values, in the order of COLUMNS; raise UnloadableError if it breaks a rule."""
-    external_id, author_id, author_name, parent_id, kind, title, given, score, created_at, tags = values
-    content = text("content", given)
+    external_id, author_id, author_name, parent_id, kind, title, content, score, created_at, tags = values
     return PostRecord(
         offset=offset,
         end=end,
@@ -65,8 +63,7 @@ def post(values: Sequence[object], offset: int, end: int, raw: bytes, took: Took
         parent_external_id=None if parent_id is None else identifier("parent_external_id", parent_id),
         kind=text("kind", kind, KIND_CHARS) or "post",
         title=None if title is None else text("title", title, TITLE_CHARS),
-        content=content,
-        word_count=word_count(content),
+        content=text("content", content),
         score=integer("score", score, SCORE_BITS) or 0,
         tags=tag_names("tags", tags) if tags else (),
     )

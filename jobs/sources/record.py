@@ -47,14 +47,10 @@ class UserRecord(Record, frozen=True, kw_only=True):
 
 
 class PostRecord(Record, frozen=True, kw_only=True):
-    """A post; its author and parent are named by the site's own ids.
-
-    Its words are counted here because reading goes on beside writing.
-    """
+    """A post; its author and parent are named by the site's own ids."""
 
     external_id: str
     created_at: datetime
-    word_count: int
     author_external_id: str | None = None
     author_name: str | None = None
     parent_external_id: str | None = None

@@ -9,7 +9,7 @@ from jobs.sources.record import PostRecord, UserRecord
 from jobs.writers.written import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from models.run_file import Origin
 
@@ -23,17 +23,18 @@ WHERE = ("file_id", "position", "repairs")
 class Differences:
     """What records say otherwise than the `stored` rows: by external id, (primary key, values).
 
-    Rows that are written get a record's values and WHERE it stood; what is the same keeps where it came from.
-    New ones get their primary keys from `free`, by external id.
+    Rows that are written get a record's values, what is derived from these, and WHERE it stood; what is the
+    same keeps where it came from. New ones get their primary keys from `free`, by external id.
     """
 
     origin: Origin
     stored: Mapping[str, tuple[int, Values]]
     free: Mapping[str, int | None]
+    derive: Callable[[Any], Values] = lambda _record: ()
     new: list[Values] = field(default_factory=list)
-    """The rows to insert: KEY, the values, WHERE."""
+    """The rows to insert: KEY, the values, what is derived, WHERE."""
     changed: dict[int, Values] = field(default_factory=dict)
-    """The values of rows to update, and WHERE, by primary key."""
+    """The values of rows to update, what is derived, and WHERE, by primary key."""
     unchanged: int = 0
 
     def put(self, record: Keyed, values: Values, *, changed: bool = False) -> bool:
@@ -41,14 +42,14 @@ class Differences:
         key, file_id = record.external_id, self.origin.file_id
         stored = self.stored.get(key)
         if stored is None:
-            row_id = self.free[key]
-            self.new.append((row_id, self.origin.site, key, *values, file_id, record.offset, record.repairs))
+            more: Values = (*self.derive(record), file_id, record.offset, record.repairs)
+            self.new.append((self.free[key], self.origin.site, key, *values, *more))
             return True
         known_id, before = stored
         if before == values and not changed:
             self.unchanged += 1
             return False
-        self.changed[known_id] = (*values, file_id, record.offset, record.repairs)
+        self.changed[known_id] = (*values, *self.derive(record), file_id, record.offset, record.repairs)
         return True
 
     @property

@@ -19,6 +19,7 @@ from models.former_row import keep_former
 from models.natural_key import lock_rows, reserve_keys, stored_rows
 from models.post import Post
 from models.tag import ensure_tags, linked_tags, store_links
+from models.words import word_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 FIELDS = PostRecord.__struct_fields__
 SAID = slice(FIELDS.index("created_at"), FIELDS.index("tags"))
 COLUMNS = ("author_id", "parent_id", *FIELDS[SAID], "missing_since")
+DERIVED = ("word_count",)
 NO_TAGS: AbstractSet[int] = frozenset()
 
 
@@ -87,6 +89,7 @@ class _Writing:
             self.origin,
             stored,
             await reserve_keys(session, Post, [key for key in keys if key not in known]),
+            _derived,
         )
         refer = await References.of(session, site, records, known, self.memory)
         links = await linked_tags(session, known.values())
@@ -130,8 +133,14 @@ class _Writing:
         """Write what is new and what has changed; give the primary keys of the new rows."""
         inserted: dict[str, int] = {}
         if found.new:
-            keys = await self.writer.insert(self.session, Post, KEY + COLUMNS + WHERE, found.new)
+            keys = await self.writer.insert(self.session, Post, KEY + COLUMNS + DERIVED + WHERE, found.new)
             inserted = dict(zip([row[2] for row in found.new], keys, strict=True))
         if found.changed:
-            await self.writer.update(self.session, Post, ("id", *COLUMNS, *WHERE), found.changed_rows())
+            columns = ("id", *COLUMNS, *DERIVED, *WHERE)
+            await self.writer.update(self.session, Post, columns, found.changed_rows())
         return inserted
+
+
+def _derived(record: PostRecord) -> tuple[int]:
+    """Give the values of DERIVED: words are counted only of what is written."""
+    return (word_count(record.content),)

@@ -27,7 +27,6 @@ def test_a_post_is_read_by_the_columns_of_the_header() -> None:
         created_at=datetime(2020, 1, 1, 12, tzinfo=UTC),
         title='Why, "this"?',
         content="<p>\r\nZoë\n</p>",
-        word_count=1,
         tags=("a", "b"),
     )
 

@@ -33,7 +33,6 @@ def test_a_post_is_read_with_the_columns_of_our_export() -> None:
         kind="question",
         title="Why?",
         content="<p>\n</p>",
-        word_count=0,
         score=-3,
         tags=("a", "b"),
     )

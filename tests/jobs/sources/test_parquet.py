@@ -73,7 +73,6 @@ def test_a_post_is_read_by_its_columns(tmp_path: Path) -> None:
         author_external_id="5",
         author_name="Zoë",
         content="<p>\n</p>",
-        word_count=0,
         score=-3,
         tags=("a", "b"),
     )

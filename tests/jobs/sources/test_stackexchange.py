@@ -61,7 +61,6 @@ def test_a_post_is_read_with_the_attributes_we_keep() -> None:
         kind="question",
         title='Why "this"?',
         content="<p>a &lt; b\n</p>",
-        word_count=3,
         score=-16,
         tags=("c#", ".net"),
     )
