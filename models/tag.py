@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, select
+from sqlalchemy import Column, ForeignKey, String, Table, bindparam, delete, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigKey, file_key, intpk
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from sqlalchemy import ColumnElement, ScalarSelect
     from sqlalchemy.ext.asyncio import AsyncSession
+    from sqlalchemy.orm import InstrumentedAttribute
 
 NAMES_AT_ONCE = 10_000  # PostgreSQL takes 32,767 parameters
 
@@ -101,6 +104,12 @@ async def linked_tags(session: AsyncSession, post_ids: Collection[int]) -> dict[
         for post_id, tag_id in (await session.execute(query)).all():
             links.setdefault(post_id, set()).add(tag_id)
     return links
+
+
+def tags_of(post_id: ColumnElement[int] | InstrumentedAttribute[int]) -> ScalarSelect[Any]:
+    """Select the ids of a post's tags on PostgreSQL: an array in their order, null if it has none."""
+    ids = func.array_agg(aggregate_order_by(post_tags.c.tag_id, post_tags.c.tag_id))
+    return select(ids).where(post_tags.c.post_id == post_id).scalar_subquery()
 
 
 async def link_tags(session: AsyncSession, links: Iterable[tuple[int, int]]) -> None:

@@ -1,4 +1,4 @@
-"""Holding records against the stored rows of one table: which are new, which differ."""
+"""Holding records against the stored rows of one table: which are new, which may differ."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from jobs.sources.record import PostRecord, UserRecord
 from jobs.writers.written import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from models.run_file import Origin
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 Keyed = TypeVar("Keyed", PostRecord, UserRecord)
 Values = tuple[Any, ...]
@@ -23,39 +22,31 @@ WHERE = ("file_id", "position", "repairs")
 class Differences:
     """What records say otherwise than the `stored` rows: by external id, (primary key, values).
 
-    Rows that are written get a record's values, what is derived from these, and WHERE it stood; what is the
-    same keeps where it came from. New ones get their primary keys from `free`, by external id.
+    The rows of those in `same` are known to say the same, and were not read.
     """
 
-    origin: Origin
-    stored: Mapping[str, tuple[int, Values]]
-    free: Mapping[str, int | None]
-    derive: Callable[[Any], Values] = lambda _record: ()
-    new: list[Values] = field(default_factory=list)
-    """The rows to insert: KEY, the values, what is derived, WHERE."""
+    stored: Mapping[str, tuple[int, Values]] = field(default_factory=dict)
+    same: AbstractSet[str] = frozenset()
     changed: dict[int, Values] = field(default_factory=dict)
-    """The values of rows to update, what is derived, and WHERE, by primary key."""
-    unchanged: int = 0
-
-    def put(self, record: Keyed, values: Values, *, changed: bool = False) -> bool:
-        """Take one record's values; False means that the row has them already, and nothing else changed."""
-        key, file_id = record.external_id, self.origin.file_id
-        stored = self.stored.get(key)
-        if stored is None:
-            more: Values = (*self.derive(record), file_id, record.offset, record.repairs)
-            self.new.append((self.free[key], self.origin.site, key, *values, *more))
-            return True
-        known_id, before = stored
-        if before == values and not changed:
-            self.unchanged += 1
-            return False
-        self.changed[known_id] = (*values, *self.derive(record), file_id, record.offset, record.repairs)
-        return True
+    """The rows to update, by primary key, as whoever writes them wants them."""
 
     @property
-    def written(self) -> Written:
-        """Count the records."""
-        return Written(inserted=len(self.new), updated=len(self.changed), unchanged=self.unchanged)
+    def known(self) -> dict[str, int]:
+        """The primary keys of the rows that were read."""
+        return {key: row_id for key, (row_id, _) in self.stored.items()}
+
+    def left(self, records: Sequence[Keyed]) -> Sequence[Keyed]:
+        """Choose the records about which something is to be done, or seen."""
+        return [r for r in records if r.external_id not in self.same] if self.same else records
+
+    def new(self, records: Sequence[Keyed]) -> Sequence[Keyed]:
+        """Choose those of the records left that have no row."""
+        return [r for r in records if r.external_id not in self.stored] if self.stored else records
+
+    def written(self, new: int) -> Written:
+        """Count the records, of which so many were new."""
+        unchanged = len(self.same) + len(self.stored) - len(self.changed)
+        return Written(inserted=new, updated=len(self.changed), unchanged=unchanged)
 
     def changed_rows(self) -> list[Values]:
         """Give the rows to update: the primary key and the values, in the order of the keys."""

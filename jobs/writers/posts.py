@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from msgspec.structs import astuple
-
-from jobs.sources.record import PostRecord
 from jobs.writers.differences import KEY, WHERE, Differences, layers
 from jobs.writers.memory import Memory
 from jobs.writers.references import References
@@ -16,9 +14,10 @@ from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.dialect import among, gives_keys_once
 from models.former_row import keep_former
-from models.natural_key import lock_rows, reserve_keys, stored_rows
-from models.post import Post
-from models.tag import ensure_tags, linked_tags, store_links
+from models.likeness import unlike_rows
+from models.natural_key import lock_rows, reserve_keys
+from models.post import UNLINKED_AUTHOR, UNLINKED_PARENT, Post
+from models.tag import ensure_tags, linked_tags, store_links, tags_of
 from models.words import word_count
 
 if TYPE_CHECKING:
@@ -27,14 +26,23 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from jobs.sources.record import PostRecord
+    from jobs.writers.differences import Values
     from jobs.writers.writer import Writer
     from models.run_file import Origin
 
-# The fields of a record that are columns of the same name; taken all at once, which is quicker than by name.
-FIELDS = PostRecord.__struct_fields__
-SAID = slice(FIELDS.index("created_at"), FIELDS.index("tags"))
-COLUMNS = ("author_id", "parent_id", *FIELDS[SAID], "missing_since")
-DERIVED = ("word_count",)
+# The fields of a record that are columns of the same name.
+SAID = (
+    *("created_at", "author_external_id", "author_name", "parent_external_id"),
+    *("kind", "title", "content", "score"),
+)
+said_by = attrgetter(*SAID)
+COLUMNS = ("author_id", "parent_id", *SAID, "missing_since")
+WRITTEN = (*COLUMNS, "word_count", *WHERE)
+COMPARED = (
+    *[Post.__table__.c[name] for name in (*SAID, "missing_since")],
+    *(UNLINKED_AUTHOR, UNLINKED_PARENT, tags_of(Post.id)),
+)
 NO_TAGS: AbstractSet[int] = frozenset()
 
 
@@ -80,67 +88,89 @@ class _Writing:
 
     async def write(self, records: Sequence[PostRecord], *, expects_new: bool) -> Written:
         """Write posts of distinct external ids."""
-        session, site = self.session, self.origin.site
-        keys = [record.external_id for record in records]
-        is_new = expects_new and self.memory.posts.has_none(keys)
-        stored = {} if is_new else await stored_rows(session, Post, site, keys, COLUMNS)
-        known = {key: row_id for key, (row_id, _) in stored.items()}
-        found = Differences(
-            self.origin,
-            stored,
-            await reserve_keys(session, Post, [key for key in keys if key not in known]),
-            _derived,
-        )
-        refer = await References.of(session, site, records, known, self.memory)
-        links = await linked_tags(session, known.values())
-        tagged = self._compare(records, found, refer, {key: links.get(known[key], NO_TAGS) for key in known})
-        stale = await lock_rows(session, Post, found.changed, "author_id")
+        is_new = expects_new and self.memory.posts.has_none([record.external_id for record in records])
+        found = Differences() if is_new else await self._differences(records)
+        left = found.left(records)
+        refer = await References.of(self.session, self.origin.site, left, found.known, self.memory)
+        new = found.new(left)
+        keys = await reserve_keys(self.session, Post, [record.external_id for record in new])
+        links = await linked_tags(self.session, found.known.values())
+        tagged = self._compare(left, found, refer, keys, links) if found.stored else {}
+        stale = await lock_rows(self.session, Post, found.changed, "author_id")
         self.stale.update(author for _, author in stale)
         if found.changed:
-            await keep_former(session, self.origin.root_id, Post, among(session, Post.id, found.changed))
-        ids = known | await self._put(found)
-        await store_links(session, links, {ids[key]: wanted for key, wanted in tagged.items()})
+            changed = among(self.session, Post.id, found.changed)
+            await keep_former(self.session, self.origin.root_id, Post, changed)
+        ids = await self._insert(new, refer, keys)
+        if found.changed:
+            await self.writer.update(self.session, Post, ("id", *WRITTEN), found.changed_rows())
+        tagged |= {ids[r.external_id]: self._tags_of(r) for r in new if r.tags}
+        await store_links(self.session, links, tagged)
         self.authors.update(refer.authors)
-        self.posts.update(ids)
-        return found.written
+        self.posts.update(found.known, **ids)
+        return found.written(len(new))
+
+    async def _differences(self, records: Sequence[PostRecord]) -> Differences:
+        """Find the rows of records that may not say the same, or still wait for their author or parent."""
+        said = {
+            r.external_id: (*said_by(r), None, False, False, sorted(self._tags_of(r)) or None)
+            for r in records
+        }
+        return Differences(*await unlike_rows(self.session, Post, self.origin.site, COLUMNS, COMPARED, said))
 
     def _compare(
         self,
         records: Sequence[PostRecord],
         found: Differences,
         refer: References,
-        before: Mapping[str, AbstractSet[int]],
-    ) -> dict[str, AbstractSet[int]]:
-        """Put the records beside their rows; give the tags, by external id, of those that have others now."""
-        tags, free, stale, parents = self.tags, found.free, self.stale, refer.parents
-        author_of, parent_of, put = refer.authors.get, parents.get, found.put
-        tagged: dict[str, AbstractSet[int]] = {}
+        keys: Mapping[str, int | None],
+        links: Mapping[int, AbstractSet[int]],
+    ) -> dict[int, AbstractSet[int]]:
+        """Put the records beside the rows that were read; give the tags of those that have others now.
+
+        New rows are inserted in the order of their records, so that only later records can refer to them.
+        """
+        parents = dict(refer.parents)
+        tagged: dict[int, AbstractSet[int]] = {}
         for record in records:
-            key, author = record.external_id, author_of(record.author_external_id or "")
-            parent = parent_of(record.parent_external_id or "")
+            if record.external_id not in found.stored:
+                parents[record.external_id] = keys[record.external_id]
+                continue
+            row_id, before = found.stored[record.external_id]
+            author = refer.authors.get(record.author_external_id or "")
             # A record that came back is not missing any more: the last of COLUMNS.
-            values = (author, parent, *astuple(record)[SAID], None)
-            wanted = {tags[name] for name in record.tags} if record.tags else NO_TAGS
-            if is_tagged := wanted != before.get(key, NO_TAGS):
-                tagged[key] = wanted
-            if put(record, values, changed=is_tagged):
-                stale.add(author)
-            if key in free:  # rows are inserted in this order, so only later ones can refer to it
-                parents[key] = free[key]
+            values = (author, parents.get(record.parent_external_id or ""), *said_by(record), None)
+            wanted = self._tags_of(record)
+            if is_tagged := wanted != links.get(row_id, NO_TAGS):
+                tagged[row_id] = wanted
+            if is_tagged or values != before:
+                found.changed[row_id] = (*values, *self._more(record))
+                self.stale.add(author)
         return tagged
 
-    async def _put(self, found: Differences) -> dict[str, int]:
-        """Write what is new and what has changed; give the primary keys of the new rows."""
-        inserted: dict[str, int] = {}
-        if found.new:
-            keys = await self.writer.insert(self.session, Post, KEY + COLUMNS + DERIVED + WHERE, found.new)
-            inserted = dict(zip([row[2] for row in found.new], keys, strict=True))
-        if found.changed:
-            columns = ("id", *COLUMNS, *DERIVED, *WHERE)
-            await self.writer.update(self.session, Post, columns, found.changed_rows())
-        return inserted
+    async def _insert(
+        self, records: Sequence[PostRecord], refer: References, keys: Mapping[str, int | None]
+    ) -> dict[str, int]:
+        """Insert the rows of records in their order; give their primary keys."""
+        rows = []
+        authors, parents = refer.authors, refer.parents
+        for r, key in zip(records, keys.values(), strict=True):
+            above = r.parent_external_id or ""
+            if (parent := parents.get(above)) is None and key is not None:
+                parent = keys.get(above)
+                parent = parent if parent is not None and parent < key else None
+            author = authors.get(r.author_external_id or "")
+            values = (author, parent, *said_by(r), None, *self._more(r))
+            rows.append((key, self.origin.site, r.external_id, *values))
+            self.stale.add(author)
+        if not rows:
+            return {}
+        inserted = await self.writer.insert(self.session, Post, (*KEY, *WRITTEN), rows)
+        return dict(zip(keys, inserted, strict=True))
 
+    def _more(self, record: PostRecord) -> Values:
+        """Give the values that are written and not compared: words are counted only here."""
+        return word_count(record.content), self.origin.file_id, record.offset, record.repairs
 
-def _derived(record: PostRecord) -> tuple[int]:
-    """Give the values of DERIVED: words are counted only of what is written."""
-    return (word_count(record.content),)
+    def _tags_of(self, record: PostRecord) -> AbstractSet[int]:
+        return {self.tags[name] for name in record.tags} if record.tags else NO_TAGS

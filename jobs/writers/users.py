@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import true
+
 from jobs.writers.differences import KEY, WHERE, Differences, layers
 from jobs.writers.memory import Memory
 from jobs.writers.written import Written
 from models.dialect import among
 from models.former_row import keep_former
-from models.natural_key import lock_rows, reserve_keys, stored_rows
+from models.likeness import unlike_rows
+from models.natural_key import lock_rows, reserve_keys
 from models.user import User
 
 if TYPE_CHECKING:
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
     from jobs.writers.writer import Writer
     from models.run_file import Origin
 
-# A record that came back is not missing any more.
 COLUMNS = ("name", "email", "reputation", "created_at", "missing_since")
+COMPARED = (*[User.__table__.c[name] for name in COLUMNS], true())
 
 
 async def write_users(
@@ -68,26 +71,43 @@ async def _write(
     *,
     expects_new: bool,
 ) -> Written:
-    keys = [record.external_id for record in records]
-    stored = {} if expects_new else await stored_rows(session, User, origin.site, keys, COLUMNS)
-    free = await reserve_keys(session, User, [key for key in keys if key not in stored])
-    found = Differences(origin, stored, free)
-    for r in records:
-        found.put(r, _values_of(r, found))
-    if found.new:
-        await writer.insert(session, User, KEY + COLUMNS + WHERE, found.new)
+    found = Differences() if expects_new else await _differences(session, origin, records)
+    new = found.new(found.left(records))
+    keys = await reserve_keys(session, User, [record.external_id for record in new])
+    if new:
+        site = origin.site
+        rows = [(keys[r.external_id], site, r.external_id, *_said(r), *_where(origin, r)) for r in new]
+        await writer.insert(session, User, KEY + COLUMNS + WHERE, rows)
+    for r in records if found.stored else ():
+        if r.external_id in found.stored:
+            row_id, before = found.stored[r.external_id]
+            if (values := _after(r, before)) != before:
+                found.changed[row_id] = (*values, *_where(origin, r))
     if found.changed:
         await lock_rows(session, User, found.changed)
         await keep_former(session, origin.root_id, User, among(session, User.id, found.changed))
         await writer.update(session, User, ("id", *COLUMNS, *WHERE), found.changed_rows())
-    return found.written
+    return found.written(len(new))
 
 
-def _values_of(r: UserRecord, found: Differences) -> Values:
-    """Give the values of COLUMNS for a record, those that are stored where it says nothing."""
-    said = (r.name, r.email, r.reputation, r.created_at, None)
-    if not r.unsaid or r.external_id not in found.stored:
-        return said
-    _, stored = found.stored[r.external_id]
-    named = zip(COLUMNS, said, stored, strict=True)
-    return tuple(before if column in r.unsaid else value for column, value, before in named)
+async def _differences(session: AsyncSession, origin: Origin, records: Sequence[UserRecord]) -> Differences:
+    """Find the rows of records that may not say the same; those about which something is unsaid are read."""
+    said = {r.external_id: (*_said(r), not r.unsaid) for r in records}
+    return Differences(*await unlike_rows(session, User, origin.site, COLUMNS, COMPARED, said))
+
+
+def _said(r: UserRecord) -> Values:
+    """Give the values of COLUMNS: a record that came back is not missing any more."""
+    return r.name, r.email, r.reputation, r.created_at, None
+
+
+def _where(origin: Origin, r: UserRecord) -> Values:
+    return origin.file_id, r.offset, r.repairs
+
+
+def _after(r: UserRecord, before: Values) -> Values:
+    """Give the values of COLUMNS after a record, those of `before` where it says nothing."""
+    if not r.unsaid:
+        return _said(r)
+    named = zip(COLUMNS, _said(r), before, strict=True)
+    return tuple(stored if column in r.unsaid else value for column, value, stored in named)

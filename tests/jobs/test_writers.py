@@ -10,12 +10,11 @@ from sqlalchemy import delete, func, select, update
 
 from jobs.errors import InputError
 from jobs.loading import link
-from jobs.writers import posts
 from jobs.writers.posts import write_posts
 from jobs.writers.registry import choose_writer
 from jobs.writers.tags import write_tags
 from jobs.writers.written import Written
-from models import Post, StaleAuthor, User, natural_key, post_tags
+from models import Post, StaleAuthor, User, likeness, natural_key, post_tags
 from models.exports import partitions
 from models.post import link_parents
 from tests.conftest import every_database, known_keys, many_writers
@@ -106,7 +105,7 @@ async def test_an_author_whom_another_import_set_meanwhile_is_marked_too(resourc
                 return rows
 
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(posts, "stored_rows", read_then_wait)
+                patch.setattr(likeness, "stored_rows", read_then_wait)
                 await write_posts(writer_for(database), session, ORIGIN, [post("a", "z")])
 
     other = asyncio.create_task(write_late())  # it has read that the author is x
