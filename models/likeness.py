@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Text, column, func, literal, select, true
+from sqlalchemy import Text, bindparam, column, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.base import UtcDateTime
@@ -50,25 +50,29 @@ async def unlike_rows(
         return {}, frozenset()
     if dialect_of(session) != "postgresql":
         return await stored_rows(session, model, site, said, columns), frozenset()
-    times = [place for place, one in enumerate(compared) if isinstance(one.type, UtcDateTime)]
-    arrays = [literal(list(values), ARRAY(Text)) for values in (said, _written(said.values(), times))]
-    names = column("external_id", Text), column("said", Text)
-    given = func.unnest(*arrays).table_valued(*names).render_derived(name="given")
-    stored = _as_written(model, site, compared, times).where(given.c.external_id == model.external_id)
-    row = stored.limit(1).lateral("stored")
-    query = select(given.c.external_id, row.c.id).select_from(given.outerjoin(row, true()))
-    unlike = (await session.execute(query.where(row.c.said.is_distinct_from(given.c.said)))).all()
+    query, times = _unlike(model, tuple(compared))
+    given = {"site": site, "external_ids": list(said), "said": _written(said.values(), times)}
+    unlike = (await session.execute(query, given)).all()
     there = [key for key, row_id in unlike if row_id is not None]
     return await stored_rows(session, model, site, there, columns), said.keys() - {key for key, _ in unlike}
 
 
-def _as_written(
-    model: Keyed, site: str, compared: Sequence[ColumnElement[Any]], times: Sequence[int]
-) -> Select[int, str]:
-    """Select the primary keys of a site's rows and what these say, written as `_written` does."""
+@lru_cache
+def _unlike(model: Keyed, compared: tuple[ColumnElement[Any], ...]) -> tuple[Select[str, int], Sequence[int]]:
+    """Select the external ids, with the primary keys of rows that are there; also give the places of times.
+
+    It is made once. The values do not become a part of it: it would keep them until it is collected.
+    """
+    times = [place for place, one in enumerate(compared) if isinstance(one.type, UtcDateTime)]
     sent = [func.timestamptz_send(one) if place in times else one for place, one in enumerate(compared)]
+    arrays = [bindparam(name, type_=ARRAY(Text)) for name in ("external_ids", "said")]
+    names = column("external_id", Text), column("said", Text)
+    given = func.unnest(*arrays).table_valued(*names).render_derived(name="given")
     said = func.row_to_json(func.row(*sent)).cast(Text).label("said")
-    return select(model.id, said).where(model.site == site)
+    is_same = (model.site == bindparam("site")) & (model.external_id == given.c.external_id)
+    row = select(model.id, said).where(is_same).limit(1).lateral("stored")
+    query = select(given.c.external_id, row.c.id).select_from(given.outerjoin(row, true()))
+    return query.where(row.c.said.is_distinct_from(given.c.said)), times
 
 
 def _written(rows: Iterable[Values], times: Sequence[int]) -> list[str]:
