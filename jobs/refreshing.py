@@ -21,7 +21,28 @@ USERS_PER_PAGE = 20_000
 
 
 async def refresh_stale(context: JobContext) -> int:
-    """Compute the statistics of the authors that are marked stale, and unmark them; count them.
+    """Compute the statistics of the authors that are marked stale, and unmark them; count them."""
+    refreshed, left = await despite_conflicts(partial(_refresh_few, context))
+    return refreshed + await _refresh_many(context) if left else refreshed
+
+
+async def _refresh_few(context: JobContext) -> tuple[int, bool]:
+    """Refresh all that are marked if one batch holds them, count them, and tell whether marks are left.
+
+    Mostly this is all there is to do, so nothing is asked that only the others need.
+    """
+    async with context.batch() as batch:
+        await lock_upkeep(batch.session)
+        authors = await take_stale(batch.session, AUTHORS_PER_BATCH + 1)
+        if len(authors) > AUTHORS_PER_BATCH:
+            return 0, True
+        if authors:
+            await recompute(batch.session, authors)
+        return len(authors), not await all_fresh(batch.session)
+
+
+async def _refresh_many(context: JobContext) -> int:
+    """Refresh the marked authors batch by batch, or page by page if they are most; count them.
 
     Marks that others hold come last: an import renews them and has a refresh of its own, but a worker that
     was paused has neither.

@@ -41,9 +41,12 @@ class Claim(NamedTuple):
     started_at: datetime
 
 
+_runs = cast("Table", Run.__table__)
+
+
 def held(run_id: UUID | BindParameter[UUID], attempt: int | BindParameter[int]) -> ColumnElement[bool]:
     """Match the run only while this attempt holds it: the fence."""
-    return (Run.id == run_id) & (Run.attempt == attempt) & (Run.state == State.RUNNING)
+    return (_runs.c.id == run_id) & (_runs.c.attempt == attempt) & (_runs.c.state == State.RUNNING)
 
 
 # Built once: these are what every run pays for.
@@ -67,19 +70,19 @@ _CLAIMABLE = (
     .order_by(Run.run_at, Run.id)
     .with_for_update(skip_locked=True)
 )
-_runs = cast("Table", Run.__table__)
 _needed = [_runs.c[name] for name in Claim._fields]
 _TAKE = update(_runs).where(_runs.c.id.in_(bindparam("taken", expanding=True))).values(_TAKEN)
 # The ids stand here once more because PostgreSQL would look at every run for a locking subquery alone.
 _TAKE_FREE = update(_runs).where(_claimable[0], Run.id.in_(_FREE)).values(_TAKEN).returning(*_needed)
-_READ = select(*_needed).where(_runs.c.id.in_(bindparam("run_ids", expanding=True)))
+_TAKE_AND_READ = _TAKE.returning(*_needed)
+_READ = select(*_needed).where(_runs.c.id.in_(bindparam("taken", expanding=True)))
 _ID_JOB = select(Run.id, Run.job)
 _ALL_HELD = (
     select(Run.id, Run.attempt)
     .where(tuple_(Run.id, Run.attempt).in_(bindparam("pairs", expanding=True)), Run.state == State.RUNNING)
     .order_by(Run.id)
 )
-_IS_HELD = select(Run.checkpoint).where(held(bindparam("run_id"), bindparam("held_attempt")))
+_IS_HELD = select(_runs.c.checkpoint).where(held(bindparam("run_id"), bindparam("held_attempt")))
 # A batch need not wait until the disk has its commit: if the server crashes, rows and checkpoint go together,
 # the next batch does not find the checkpoint that it goes on from, and the commit that ends the run waits for
 # all before it.
@@ -102,8 +105,10 @@ async def claim(
     if not taken:
         return []
     taker = {"taken": taken, "taker": worker, "lease_seconds": lease_seconds}
+    if session.get_bind().dialect.update_returning:
+        return _claims(await session.execute(_TAKE_AND_READ, taker))
     await session.execute(_TAKE, taker)
-    return _claims(await session.execute(_READ, {"run_ids": taken}))
+    return _claims(await session.execute(_READ, {"taken": taken}))
 
 
 async def claim_free(
@@ -175,7 +180,7 @@ async def renew_leases(session: AsyncSession, pairs: Collection[Held], lease_sec
     """
     rows = await session.execute(_ALL_HELD.with_for_update(skip_locked=True), {"pairs": list(pairs)})
     run_ids = [run_id for run_id, _ in rows]
-    await _update(session, Run.id.in_(run_ids), {"lease_until": now(lease_seconds)})
+    await _update(session, _runs.c.id.in_(run_ids), {"lease_until": now(lease_seconds)})
 
 
 async def take_back_expired(session: AsyncSession, most_crashes: int) -> Sequence[Row[UUID, str]]:
@@ -208,6 +213,5 @@ async def take_back_expired(session: AsyncSession, most_crashes: int) -> Sequenc
 
 
 async def _update(session: AsyncSession, which: ColumnElement[bool], values: dict[str, Any]) -> int:
-    statement = update(Run).where(which).values(values)
-    done = await session.execute(statement.execution_options(synchronize_session=False))
+    done = await session.execute(update(_runs).where(which).values(values))
     return int(done.rowcount)  # type: ignore[attr-defined]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from enum import Enum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+from typing import cast as cast_to
 
-from sqlalchemy import ARRAY, String, any_, bindparam, func, insert, literal, select, text
+from sqlalchemy import ARRAY, String, Text, any_, bindparam, cast, func, insert, literal, select, text
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -36,20 +37,25 @@ def dialect_of(session: AsyncSession | AsyncConnection) -> str:
 def among(
     session: AsyncSession, column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Collection[Any]
 ) -> ColumnElement[bool]:
-    """Match rows whose column has one of the values; PostgreSQL gets them as one parameter of 32,767."""
-    if dialect_of(session) == "postgresql":
-        return column == any_(literal(list(values), ARRAY(column.type)))
-    return column.in_(values)
+    """Match rows whose column has one of the values, texts or whole numbers.
+
+    PostgreSQL gets them as one parameter of 32,767, and that as texts: of any other array the driver first
+    asks each new connection what it is, which takes longer than most of these queries.
+    """
+    if dialect_of(session) != "postgresql":
+        return column.in_(values)
+    given: ColumnElement[Any] = literal(list(map(str, values)), ARRAY(Text()))
+    return column == any_(given if isinstance(column.type, String) else cast(given, ARRAY(column.type)))
 
 
 def insert_missing(dialect: str, table: FromClause) -> Insert:
     """Make an insert that leaves rows alone whose unique key exists already."""
     upsert = UPSERTS.get(dialect)
     if upsert:
-        return cast("Insert", upsert(table).on_conflict_do_nothing())
+        return cast_to("Insert", upsert(table).on_conflict_do_nothing())
     # Not IGNORE, which would also cut values that are too long; the row is set to what it is.
     key = next(iter(table.primary_key))
-    return mysql_insert(cast("Table", table)).on_duplicate_key_update({key.name: key})
+    return mysql_insert(cast_to("Table", table)).on_duplicate_key_update({key.name: key})
 
 
 async def insert_once(session: AsyncSession, table: FromClause, row: dict[str, Any]) -> bool:
@@ -60,7 +66,7 @@ async def insert_once(session: AsyncSession, table: FromClause, row: dict[str, A
         return bool(inserted.rowcount)  # type: ignore[attr-defined]
     # MySQL counts a row that is left alone like one that is inserted, but an error costs only its statement.
     try:
-        await session.execute(insert(cast("Table", table)).values(row))
+        await session.execute(insert(cast_to("Table", table)).values(row))
     except IntegrityError as error:
         if fault_of(error) is not Fault.CONFLICT:
             raise
@@ -74,8 +80,8 @@ def insert_or_touch(session: AsyncSession, table: FromClause, key: str, touch: s
     if upsert:
         statement = upsert(table)
         values = {touch: getattr(statement.excluded, touch)}
-        return cast("Insert", statement.on_conflict_do_update(index_elements=[key], set_=values))
-    on_mysql = mysql_insert(cast("Table", table))
+        return cast_to("Insert", statement.on_conflict_do_update(index_elements=[key], set_=values))
+    on_mysql = mysql_insert(cast_to("Table", table))
     return on_mysql.on_duplicate_key_update({touch: on_mysql.inserted[touch]})
 
 
@@ -92,7 +98,7 @@ async def overwrite(session: AsyncSession, table: FromClause, query: Select[Any]
         return int((await session.execute(stored)).rowcount)  # type: ignore[attr-defined]
     # MySQL counts a row that it overwrites twice.
     rows = await session.scalar(select(func.count()).select_from(query.subquery())) or 0
-    on_mysql = mysql_insert(cast("Table", table)).from_select(columns, query)
+    on_mysql = mysql_insert(cast_to("Table", table)).from_select(columns, query)
     values = {name: on_mysql.inserted[name] for name in others}
     await session.execute(on_mysql.on_duplicate_key_update(values))
     return rows
@@ -109,7 +115,7 @@ async def reserve_ids(session: AsyncSession, table: FromClause, how_many: int) -
         query = text(
             "SELECT array_agg(nextval(sequence)) FROM generate_series(1, :how_many),"
             " (SELECT pg_get_serial_sequence(:table, 'id')::regclass AS sequence OFFSET 0) AS taken_once"
-        ).bindparams(table=cast("Table", table).name, how_many=how_many)
+        ).bindparams(table=cast_to("Table", table).name, how_many=how_many)
         return await session.scalar(query) or []
     if dialect == "sqlite":
         highest = await session.scalar(select(func.coalesce(func.max(table.c.id), 0))) or 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Boolean, Double, Integer, bindparam, case, update
 
+from models.claim import held, still_held
 from models.clock import now
 from models.run import FINISHED, Run, State
 
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from models.claim import Held
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """The end of one attempt: the run's new state, and what goes with it."""
 
     run_id: UUID
+    attempt: int
     state: State
     result: dict[str, Any] | None = None
     error: str | None = None
@@ -31,12 +35,17 @@ class Ending:
     failed: bool = False
     """Whether this attempt counts as one that failed."""
 
+    @property
+    def held(self) -> Held:
+        """The run, and the attempt that has to hold it."""
+        return self.run_id, self.attempt
+
 
 _runs = cast("Table", Run.__table__)
 _again = bindparam("again", type_=Boolean())
 _FINISH = (
     update(_runs)
-    .where(_runs.c.id == bindparam("run_id"))
+    .where(held(bindparam("run_id"), bindparam("held_attempt")))
     .values(
         state=bindparam("new_state"),
         result=bindparam("new_result"),
@@ -50,19 +59,29 @@ _FINISH = (
 )
 
 
-async def finish(session: AsyncSession, endings: Sequence[Ending]) -> None:
-    """Write endings of attempts whose runs this transaction has locked and found to be held."""
-    rows = [
-        {
-            "run_id": ending.run_id,
-            "new_state": ending.state,
-            "new_result": ending.result,
-            "new_error": ending.error,
-            "again": ending.state not in FINISHED,
-            "delay_seconds": ending.delay_seconds,
-            "failed": int(ending.failed),
-        }
-        for ending in endings
-    ]
-    if rows:
+async def finish(session: AsyncSession, endings: Sequence[Ending]) -> set[Held]:
+    """Write the endings of attempts that still hold their runs; tell which these are.
+
+    A single one finds out by what it writes; several are locked before, since a driver that sends them
+    together does not say which of them matched.
+    """
+    if len(endings) == 1:
+        done = await session.execute(_FINISH, _values(endings[0]))
+        return {endings[0].held} if done.rowcount else set()  # type: ignore[attr-defined]
+    ours = await still_held(session, [ending.held for ending in endings], lock=True)
+    if rows := [_values(ending) for ending in endings if ending.held in ours]:
         await session.execute(_FINISH, rows)
+    return ours
+
+
+def _values(ending: Ending) -> dict[str, Any]:
+    return {
+        "run_id": ending.run_id,
+        "held_attempt": ending.attempt,
+        "new_state": ending.state,
+        "new_result": ending.result,
+        "new_error": ending.error,
+        "again": ending.state not in FINISHED,
+        "delay_seconds": ending.delay_seconds,
+        "failed": int(ending.failed),
+    }

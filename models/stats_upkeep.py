@@ -6,7 +6,7 @@ that is made while figures are computed survives, since only marks that were loc
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from sqlalchemy import delete, exists, func, or_, select
 
@@ -20,7 +20,7 @@ from models.user import User
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement, Select, Table
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
 
@@ -71,11 +71,11 @@ async def most_are_stale(session: AsyncSession) -> bool:
 
 async def recompute(session: AsyncSession, author_ids: Collection[int]) -> None:
     """Store the figures of authors whose marks this transaction holds, and remove the marks."""
-    with_posts = await _store(session, computed(among(session, Post.author_id, author_ids)))
+    with_posts = await _store(session, computed(among(session, Post.__table__.c.author_id, author_ids)))
     if with_posts < len(author_ids):
         have_posts = exists().where(Post.author_id == AuthorStats.author_id)
         await _delete(session, AuthorStats, among(session, AuthorStats.author_id, author_ids), ~have_posts)
-    await _delete(session, StaleAuthor, among(session, StaleAuthor.author_id, author_ids))
+    await _delete(session, StaleAuthor, among(session, StaleAuthor.__table__.c.author_id, author_ids))
 
 
 async def recompute_range(session: AsyncSession, authors: AuthorRange) -> int:
@@ -88,7 +88,7 @@ async def recompute_range(session: AsyncSession, authors: AuthorRange) -> int:
         await _delete(session, AuthorStats, *_without_posts(authors), is_stale(AuthorStats.author_id))
         figures = computed(authors.hold(Post.author_id)).subquery("figures")
         await _store(session, select(figures).where(is_stale(figures.c.author_id)))
-        await _delete(session, StaleAuthor, among(session, StaleAuthor.author_id, taken))
+        await _delete(session, StaleAuthor, among(session, StaleAuthor.__table__.c.author_id, taken))
     return len(taken)
 
 
@@ -140,5 +140,5 @@ async def _store(session: AsyncSession, figures: Select[Any]) -> int:
 
 
 async def _delete(session: AsyncSession, model: type[Base], *conditions: ColumnElement[bool]) -> int:
-    statement = delete(model).where(*conditions).execution_options(synchronize_session=False)
-    return int((await session.execute(statement)).rowcount)  # type: ignore[attr-defined]
+    deleted = await session.execute(delete(cast("Table", model.__table__)).where(*conditions))
+    return int(deleted.rowcount)  # type: ignore[attr-defined]

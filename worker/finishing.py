@@ -13,7 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs.bell import Bell, ring
 from jobs.tracing import in_trace, traceparent
-from models.claim import Claim, still_held
 from models.due import due_within_limits
 from models.family import count_part, open_parts
 from models.finish import Ending, finish
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from models.claim import Claim
     from worker.resources import Resources
 
     Ended = Succeeded | Failed | Retry | Interrupted
@@ -87,10 +87,8 @@ class Finisher:
 
     async def _commit(self, together: Sequence[_Attempt]) -> list[_Attempt]:
         async with self._resources.database.writing.begin() as session:
-            pairs = [(attempt.run.id, attempt.run.attempt) for attempt in together]
-            ours = await still_held(session, pairs, lock=True)
-            held = [attempt for attempt, pair in zip(together, pairs, strict=True) if pair in ours]
-            await finish(session, [_ending(attempt.run, attempt.outcome) for attempt in held])
+            ours = await finish(session, [_ending(attempt.run, attempt.outcome) for attempt in together])
+            held = [attempt for attempt in together if (attempt.run.id, attempt.run.attempt) in ours]
             for attempt in held:
                 if isinstance(attempt.outcome, Succeeded):
                     with in_trace(attempt.trace):
@@ -144,10 +142,10 @@ class Finisher:
 def _ending(run: Claim, outcome: Ended) -> Ending:
     match outcome:
         case Succeeded(result):
-            return Ending(run.id, State.SUCCEEDED, result=result)
+            return Ending(run.id, run.attempt, State.SUCCEEDED, result=result)
         case Failed(error):
-            return Ending(run.id, State.FAILED, error=error)
+            return Ending(run.id, run.attempt, State.FAILED, error=error)
         case Retry(error, delay):
-            return Ending(run.id, State.QUEUED, error=error, delay_seconds=delay, failed=True)
+            return Ending(run.id, run.attempt, State.QUEUED, error=error, delay_seconds=delay, failed=True)
         case Interrupted():
-            return Ending(run.id, State.QUEUED)
+            return Ending(run.id, run.attempt, State.QUEUED)

@@ -21,10 +21,21 @@ if TYPE_CHECKING:
 
 async def insert(session: AsyncSession, model: Model, columns: Sequence[str], rows: Rows) -> Sequence[int]:
     """Add an object for each row; with all keys known the flush is one pipelined statement."""
-    objects = [model(**dict(zip(columns, row, strict=True))) for row in rows]
+    objects = [_made(model, columns, row) for row in rows]
     session.add_all(objects)
     await session.flush()
     return [one.id for one in objects]
+
+
+def _made(model: Model, columns: Sequence[str], row: Sequence[object]) -> User | Post:
+    """Make an object with values as a query sets them, all at once.
+
+    Set one by one, each would look for who listens to it, and nobody does; a flush takes what a new object
+    has, however it got there.
+    """
+    one = model()
+    one.__dict__.update(zip(columns, row, strict=True))
+    return one
 
 
 async def update(session: AsyncSession, model: Model, columns: Sequence[str], rows: Rows) -> None:

@@ -170,3 +170,15 @@ async def test_a_refresh_of_most_authors_goes_page_by_page(
     async with database.reading() as session:
         assert await all_fresh(session)
         assert await drifted(session) == 0
+
+
+async def test_a_refresh_of_few_authors_is_one_transaction(
+    resources: Resources, statements: list[str]
+) -> None:
+    await store(resources.database, *map(user, range(4)), *(post(n, n) for n in range(4)))
+    context = await running(resources)
+    statements.clear()
+    assert await refresh_author_stats(context, RefreshAuthorStats()) == {"refreshed": 4}
+    kinds = [statement.split()[0] for statement in statements]
+    # Is the run held; the lock; the marks; the figures; the marks again; is one left; the run goes on.
+    assert kinds == ["SELECT", "INSERT", "SELECT", "INSERT", "DELETE", "SELECT", "UPDATE"]
