@@ -82,9 +82,16 @@ def _written(rows: Iterable[Values], times: Sequence[int]) -> list[str]:
         values = list(row)
         for place in times:
             if values[place] is not None:
-                values[place] = f"\\x{(values[place] - EPOCH) // MICROSECOND & 2**64 - 1:016x}"
+                values[place] = _sent(values[place])
         texts.append(_encode(_row(len(values))(*values)).decode())
     return texts
+
+
+def _sent(moment: datetime) -> str:
+    """Write a time as PostgreSQL sends it; one without a zone, which no row can have, is like none."""
+    if moment.tzinfo is None:
+        return "naive"
+    return f"\\x{(moment - EPOCH) // MICROSECOND & 2**64 - 1:016x}"
 
 
 @lru_cache
