@@ -58,7 +58,9 @@ async def unlike_rows(
 
 
 @lru_cache
-def _unlike(model: Keyed, compared: tuple[ColumnElement[Any], ...]) -> tuple[Select[str, int | None], Sequence[int]]:
+def _unlike(
+    model: Keyed, compared: tuple[ColumnElement[Any], ...]
+) -> tuple[Select[str, int | None], Sequence[int]]:
     """Select the external ids, with the primary keys of rows that are there; also give the places of times.
 
     It is made once. The values do not become a part of it: it would keep them until it is collected.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("headrace.worker")
 
 LISTEN_SECONDS = 1
+# A database that takes rows faster than the loop sends them would wait for the thread that reads ahead.
+HAND_OVER_SECONDS = 0.0005
 LONGEST_AWAY_SECONDS = 5.0
 
 
@@ -44,6 +47,7 @@ class Loop:
 
     async def main(self) -> None:
         """Work until told to stop or, in a burst, until no run is left; then let the running end."""
+        sys.setswitchinterval(HAND_OVER_SECONDS)
         over = asyncio.Event()
         listening = asyncio.create_task(self._listen(over))
         try:
