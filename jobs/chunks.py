@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobs.sources.record import Item, Record
 
 BATCH_BYTES = 16 * 1024 * 1024
+FEW = 100  # items at a time, so that their digests are made while the processor still has them at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,29 @@ def take(items: Iterator[Item], how_many: int) -> Chunk:
     """Read the next chunk: so many items, or fewer where they are large; none at the end."""
     records: list[Record] = []
     refused: list[BadRecord] = []
-    end = size_bytes = 0
-    for item in islice(items, how_many):
-        if isinstance(item, BadRecord):
-            refused.append(item)
-        else:
-            records.append(item)
-        end = item.end
-        size_bytes += max(end - item.offset, len(item.raw))  # a row of Parquet has no length in bytes
-        if size_bytes >= BATCH_BYTES:
+    end = size_bytes = digest = 0
+    while size_bytes < BATCH_BYTES and (left := how_many - len(records) - len(refused)):
+        some, few_bytes = _few(items, min(left, FEW), BATCH_BYTES - size_bytes)
+        if not some:
+            return Chunk(records, refused, end, digest, is_last=True)
+        good = [item for item in some if not isinstance(item, BadRecord)]
+        if len(good) < len(some):
+            refused += [item for item in some if isinstance(item, BadRecord)]
+        records += good
+        digest += total(good)
+        end = some[-1].end
+        size_bytes += few_bytes
+    return Chunk(records, refused, end, digest)
+
+
+def _few(items: Iterator[Item], most: int, most_bytes: int) -> tuple[list[Item], int]:
+    """Read so many items, or up to the one that brings them to so many bytes; give how many these are."""
+    some: list[Item] = []
+    size_bytes = 0
+    for item in islice(items, most):
+        some.append(item)
+        size = item.end - item.offset
+        size_bytes += size if size > 1 else len(item.raw)  # a row of Parquet has no length in bytes
+        if size_bytes >= most_bytes:
             break
-    else:
-        return Chunk(records, refused, end, total(records), is_last=len(records) + len(refused) < how_many)
-    return Chunk(records, refused, end, total(records))
+    return some, size_bytes

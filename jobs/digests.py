@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec.msgpack import Encoder
 from xxhash import xxh3_64_intdigest
 
-from jobs.sources.record import PostRecord, UserRecord
+from jobs.sources.record import PostRecord, TagRecord, UserRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from jobs.sources.record import Record
 
-_encode = Encoder().encode
+BUFFER_BYTES = 4096
+_encode, _encode_into = Encoder().encode, Encoder().encode_into
+_of_post = attrgetter(
+    "external_id",
+    "author_external_id",
+    "author_name",
+    "parent_external_id",
+    "kind",
+    "title",
+    "content",
+    "score",
+    "created_at",
+    "tags",
+)
+_of_user = attrgetter("external_id", "name", "email", "reputation", "created_at")
 
 
 def digest(*values: Any) -> int:
@@ -24,7 +40,13 @@ def digest(*values: Any) -> int:
 
 def total(records: Iterable[Record]) -> int:
     """Add up the digests of records."""
-    return sum([digest(*values_of(record)) for record in records])
+    buffer = bytearray(BUFFER_BYTES)  # is made as long as each needs, several times faster than one for each
+    added = 0
+    for kind, some in groupby(records, type):
+        for values in VALUES[kind](some):
+            _encode_into(values, buffer)
+            added += xxh3_64_intdigest(buffer)
+    return added
 
 
 def shown(number: int) -> str:
@@ -34,19 +56,18 @@ def shown(number: int) -> str:
 
 def values_of(record: Record) -> tuple[Any, ...]:
     """Give what a record says, as far as it is kept, and nothing that follows from other rows."""
-    if isinstance(record, PostRecord):
-        return (
-            record.external_id,
-            record.author_external_id,
-            record.author_name,
-            record.parent_external_id,
-            record.kind,
-            record.title,
-            record.content,
-            record.score,
-            record.created_at,
-            sorted(record.tags),
-        )
-    if isinstance(record, UserRecord):
-        return (record.external_id, record.name, record.email, record.reputation, record.created_at)
-    return (record.name,)  # type: ignore[attr-defined]
+    (values,) = VALUES[type(record)]([record])
+    return values
+
+
+def _of_posts(records: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    for values in map(_of_post, records):
+        yield values if len(values[-1]) <= 1 else (*values[:-1], sorted(values[-1]))
+
+
+# How the values of many records of a type are given: asking many at a time costs half of asking each.
+VALUES: dict[type[Record], Callable[[Iterable[Any]], Iterable[tuple[Any, ...]]]] = {
+    PostRecord: _of_posts,
+    UserRecord: lambda records: map(_of_user, records),
+    TagRecord: lambda records: ((record.name,) for record in records),
+}

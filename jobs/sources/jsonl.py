@@ -9,41 +9,26 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec.structs import astuple
 
 from jobs.columns import COLUMNS, NOT_READ
 from jobs.sources.entities import entity_of
 from jobs.sources.errors import UnknownFormatError, UnloadableError
-from jobs.sources.fields import MAKERS
 from jobs.sources.layout import Layout
 from jobs.sources.mapped import check_reached, mapped
 from jobs.sources.record import BadRecord
 from jobs.sources.text import repaired_values
-from jobs.sources.window import MAX_RECORD_BYTES, RAW_BYTES, Window, oversized, pass_over
+from jobs.sources.window import MAX_RECORD_BYTES, Window, oversized, pass_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from jobs.mapping import FieldMapping
     from jobs.sources.glimpse import Glimpse
-    from jobs.sources.record import Entity, Item
-    from jobs.sources.window import Frame, Judge, Parsed, Stream
+    from jobs.sources.record import Entity
+    from jobs.sources.window import Frame, Parsed, Stream
 
 LINES_LOOKED_AT = 100
 LINE_END = re.compile(rb"\n")
-# An object that has no other fields than these. Types are left to the rules that every source shares.
-USUAL = {
-    entity: msgspec.json.Decoder(
-        msgspec.defstruct(
-            entity,
-            [(name, object, None) for name in (*NOT_READ, *columns)],
-            forbid_unknown_fields=True,
-            gc=False,
-        )
-    )
-    for entity, columns in COLUMNS.items()
-}
-UNUSUAL = (UnloadableError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 IMPOSSIBLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -93,38 +78,6 @@ def frames(window: Window, _layout: Layout | None = None) -> Iterator[Frame | Ba
             yield oversized(window, LINE_END)
         elif (frame := window.take(end))[2].strip():
             yield frame
-
-
-def quick(window: Window, layout: Layout, judge: Judge) -> list[Item]:
-    """Give the items of the lines in view: those that are as usual straight from their fields."""
-    if layout.mapping:
-        return _judged_in_view(window, judge)
-    decode, make = USUAL[layout.entity].decode, MAKERS[layout.entity]
-    data, base, begin = window.data, window.base, window.position
-    items: list[Item] = []
-    while (end := data.find(b"\n", begin) + 1) and end - begin <= MAX_RECORD_BYTES:
-        line = data[begin:end]
-        try:
-            _site, *values = astuple(decode(line))
-            items.append(make(values, base + begin, base + end, line[:RAW_BYTES]))
-        except UNUSUAL:
-            if line.strip():
-                items.append(judge((base + begin, base + end, line)))
-        begin = end
-    window.position = begin
-    return items
-
-
-def _judged_in_view(window: Window, judge: Judge) -> list[Item]:
-    """Give the items of the lines in view, of which none is as usual."""
-    data, base, begin = window.data, window.base, window.position
-    items: list[Item] = []
-    while (end := data.find(b"\n", begin) + 1) and end - begin <= MAX_RECORD_BYTES:
-        if (line := data[begin:end]).strip():
-            items.append(judge((base + begin, base + end, line)))
-        begin = end
-    window.position = begin
-    return items
 
 
 def cuts(stream: Stream, _layout: Layout, wanted: Iterable[int]) -> Iterator[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from jobs.sources import delimited, jsonl, markup, prolog, rows, stackexchange
+from jobs.sources import delimited, jsonl, lines, markup, prolog, rows, stackexchange
 from jobs.sources.errors import BrokenStreamError, UnloadableError
 from jobs.sources.extras import parquet_for
 from jobs.sources.fields import NAME_CHARS, maker_of
@@ -57,7 +57,7 @@ SOURCES = (
         markup.cuts,
     ),
     Source(
-        "jsonl", (".jsonl", ".ndjson"), b"{", jsonl.look, jsonl.frames, jsonl.parse, jsonl.quick, jsonl.cuts
+        "jsonl", (".jsonl", ".ndjson"), b"{", jsonl.look, jsonl.frames, jsonl.parse, lines.quick, jsonl.cuts
     ),
     Source(
         "csv",

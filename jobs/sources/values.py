@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from jobs.sources.errors import UnloadableError
 from jobs.sources.text import REPLACEMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ID_CHARS = 64
 TAG_CHARS = 100
@@ -80,12 +84,12 @@ def moment(field: str, value: object) -> datetime | None:
     if value is None or value == "":
         return None
     try:
-        if isinstance(value, str) and not is_number(value):
+        if isinstance(value, str) and not (value[4:5] != "-" and is_number(value)):
             return _utc(datetime.fromisoformat(value))
         if isinstance(value, str) and YEAR_OR_DAY.fullmatch(value):
             raise UnloadableError("date", f"{field} may be a date or epoch seconds: {shown(value)}")
         if isinstance(value, str | int | float) and not isinstance(value, bool):
-            return _bounded(EPOCH + timedelta(seconds=float(value)))
+            return _utc(EPOCH + timedelta(seconds=float(value)))
         if isinstance(value, datetime):
             return _utc(value)
     except (ValueError, OverflowError) as error:
@@ -94,20 +98,18 @@ def moment(field: str, value: object) -> datetime | None:
 
 
 def is_number(value: str) -> bool:
-    """Tell epoch seconds from other texts: from most dates by their hyphen, without a closer look."""
-    return value[4:5] != "-" and EPOCH_SECONDS.fullmatch(value) is not None
+    """Tell epoch seconds from other texts."""
+    return EPOCH_SECONDS.fullmatch(value) is not None
 
 
 def _utc(moment: datetime) -> datetime:
+    """Refuse the first and the last day: drivers take the ends of the calendar for infinity."""
     if moment.tzinfo is None:
         moment = EPOCH + (
             moment - EPOCH_WITHOUT_ZONE
         )  # several times faster than replacing tzinfo, and the same
-    return _bounded(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
-
-
-def _bounded(moment: datetime) -> datetime:
-    """Refuse the first and the last day: drivers take the ends of the calendar for infinity."""
+    elif moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
     if FIRST_YEAR < moment.year < LAST_YEAR or FIRST_DAY <= moment < LAST_DAY:
         return moment
     raise OverflowError
@@ -118,9 +120,14 @@ def tag_names(field: str, value: object) -> tuple[str, ...]:
     if value is None or value == "":
         return ()
     names = value if isinstance(value, list) else _split(text(field, value) or "")
-    distinct = dict.fromkeys([(text(field, name, TAG_CHARS) or "").strip() for name in names])
-    distinct.pop("", None)
-    return tuple(distinct)
+    return distinct([text(field, name, TAG_CHARS) or "" for name in names])
+
+
+def distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Give names without the space around them, each once, in their order; empty ones are left out."""
+    kept = dict.fromkeys(map(str.strip, names))
+    kept.pop("", None)
+    return tuple(kept)
 
 
 def _split(notation: str) -> list[str]:

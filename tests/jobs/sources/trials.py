@@ -16,7 +16,7 @@ from pyarrow import ArrowException
 from pyarrow import parquet as pq
 
 from jobs.mapping import FieldMapping
-from jobs.sources import delimited, jsonl, markup, reading, rows, window
+from jobs.sources import delimited, jsonl, lines, markup, reading, rows, window
 from jobs.sources.errors import SourceError
 from jobs.sources.opening import inspect, opened, read
 from jobs.sources.proposing import propose
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from jobs.sources.record import Entity, Format, Item
 
 SMALL_BOUND_BYTES, SMALL_RAW_BYTES = 3_000, 300
-BOUNDED = (delimited, jsonl, markup, reading, rows, window)
+BOUNDED = (delimited, jsonl, lines, markup, reading, rows, window)
 MOST_CHUNK_BYTES = 5_000
 HEADERS: dict[Format, bytes] = {
     "stackexchange": b'\xef\xbb\xbf<?xml version="1.0" encoding="utf-8"?>\r\n<posts>\r\n',
