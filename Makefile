@@ -54,15 +54,15 @@ lock: .venv/dev  ## compile requirements.lock and requirements-dev.lock anew fro
 	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  pyproject.toml --extra otel --group dev --constraint requirements.lock --output-file requirements-dev.lock --upgrade
 
-clean:  ## remove the virtual environments and the embedded services' data
-	rm -rf .venv .venv-bench .headrace
+clean:  ## remove the virtual environments, what was compiled, and the embedded services' data
+	rm -rf .venv .venv-bench .headrace models/_native.*.so
 
 # The stamps say which lock file the environment was made from.
 .venv/bin/python:
 	@echo "making .venv with the pinned dependencies ..."
 	@$(PYTHON) -m venv .venv
 
-.venv/run: .venv/bin/python requirements.lock pyproject.toml
+.venv/run: .venv/bin/python requirements.lock pyproject.toml $(wildcard native/*)
 	@$(PY) -m pip install --quiet --require-hashes -r requirements.lock
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import String, Text, column, func, insert, literal, update
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import DBAPIError, StatementError
 
-from models.base import UtcDateTime
+from models.copying import prepare_copy, send_copy
 from models.dialect import dialect_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Table, TableValuedAlias
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.types import TypeEngine
 
 FEW_ROWS = 20
@@ -45,40 +41,12 @@ async def copy_rows(
 ) -> None:
     """Send rows to PostgreSQL by binary COPY in the session's transaction.
 
-    The session is asked for its connection first: it begins a transaction or a savepoint no earlier, and a
-    COPY before it would commit by itself.
-
     Raises:
         DBAPIError: the database refused one, and with it all.
-        StatementError: a time says no time zone; the driver would take it for local time.
+        StatementError: a time says no time zone.
 
     """
-    if any(row[place].tzinfo is None for place in _times(table, columns) for row in rows if row[place]):
-        raise StatementError("naive datetime: say which time zone it is in", f"COPY {table.name}", None, None)
-    connection = await session.connection()
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    statement = f"COPY {table.name} ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
-    try:
-        with _announced(connection, statement):
-            await driver.copy_records_to_table(table.name, columns=columns, records=rows)
-    except (PostgresError, InterfaceError) as error:
-        raise DBAPIError(statement, None, error) from error
-
-
-@contextmanager
-def _announced(connection: AsyncConnection, statement: str) -> Iterator[None]:
-    """Tell those who listen for statements, as traces do, of one that SQLAlchemy does not execute."""
-    synchronous: Any = connection.sync_connection
-    execution = (synchronous, None, statement, (), SimpleNamespace(), False)
-    synchronous.dispatch.before_cursor_execute(*execution)
-    try:
-        yield
-    finally:
-        synchronous.dispatch.after_cursor_execute(*execution)
-
-
-def _times(table: Table, columns: Sequence[str]) -> Sequence[int]:
-    return [place for place, name in enumerate(columns) if isinstance(table.c[name].type, UtcDateTime)]
+    await send_copy(session, prepare_copy(table, columns, rows))
 
 
 async def update_rows(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from models import native
+
 MARKUP = re.compile(r"<[^>]*>")
 # White space as " ", brackets as they are, all else as "x", for each of the first 256 characters.
 CLASSES = bytes(
@@ -14,7 +16,7 @@ OTHER_SPACES = (
 )
 
 
-def word_count(content: str | None) -> int:
+def python_word_count(content: str | None) -> int:
     """Count what white space separates in a post's content without its `<…>` markup."""
     if not content:
         return 0
@@ -47,3 +49,6 @@ def _among_bytes(content: str) -> int | None:
         return None
     outside = classes.replace(b"<", b">").split(b">")[::2]
     return (b" " + b" ".join(outside)).count(b" x")
+
+
+word_count = native.word_count or python_word_count
