@@ -56,7 +56,7 @@ def usual(entity: Entity, *, as_array: bool = False) -> Usual:
         entity,
         [(name, types.get(name, object), None) for name in names],
         array_like=as_array,
-        forbid_unknown_fields=True,
+        forbid_unknown_fields=not as_array,
         gc=False,
     )
     return Usual(values, post if entity == "posts" else _by_all_rules(entity))

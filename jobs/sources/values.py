@@ -120,7 +120,9 @@ def tag_names(field: str, value: object) -> tuple[str, ...]:
     if value is None or value == "":
         return ()
     names = value if isinstance(value, list) else _split(text(field, value) or "")
-    return distinct([text(field, name, TAG_CHARS) or "" for name in names])
+    if not isinstance(value, str) or len(value) > TAG_CHARS:
+        names = [text(field, name, TAG_CHARS) or "" for name in names]
+    return distinct(names)
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:

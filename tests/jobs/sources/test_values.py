@@ -154,7 +154,15 @@ def test_no_tags_are_no_tags(written: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "rule"), [(["x" * 101], "length"), ([5], "type"), ({"a": 1}, "type"), (5, "type")]
+    ("written", "rule"),
+    [
+        (["x" * 101], "length"),
+        (f"<a><{'x' * 101}>", "length"),
+        ("<a\0>", "character"),
+        ([5], "type"),
+        ({"a": 1}, "type"),
+        (5, "type"),
+    ],
 )
 def test_tags_that_are_none_break_a_rule(written: object, rule: str) -> None:
     assert broken_rule(tag_names, written) == rule
