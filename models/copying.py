@@ -39,7 +39,7 @@ KINDS: dict[type[Any], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Rows that are ready to be sent: the body of a COPY in pieces, or, without one, what the driver encodes."""
+    """Rows that are ready to be sent: the body of a COPY in pieces, or else what the driver encodes."""
 
     table: str
     columns: tuple[str, ...]

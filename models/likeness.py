@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Text, bindparam, column, func, select, true
+from sqlalchemy import BigInteger, Text, bindparam, column, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.base import UtcDateTime
 from models.dialect import dialect_of
-from models.natural_key import stored_rows
+from models.natural_key import stored_ids, stored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -50,30 +50,29 @@ async def unlike_rows(
         return {}, frozenset()
     if dialect_of(session) != "postgresql":
         return await stored_rows(session, model, site, said, columns), frozenset()
+    ids = await stored_ids(session, model, site, said)
     query, times = _unlike(model, tuple(compared))
-    given = {"site": site, "external_ids": list(said), "said": _written(said.values(), times)}
-    unlike = (await session.execute(query, given)).all()
-    there = [key for key, row_id in unlike if row_id is not None]
-    return await stored_rows(session, model, site, there, columns), said.keys() - {key for key, _ in unlike}
+    given = {"ids": list(ids.values()), "said": _written((said[key] for key in ids), times)}
+    unlike = set((await session.scalars(query, given)).all()) if ids else set[int]()
+    same = {key for key, row_id in ids.items() if row_id not in unlike}
+    return await stored_rows(session, model, site, ids.keys() - same, columns), same
 
 
 @lru_cache
-def _unlike(
-    model: Keyed, compared: tuple[ColumnElement[Any], ...]
-) -> tuple[Select[str, int | None], Sequence[int]]:
-    """Select the external ids, with the primary keys of rows that are there; also give the places of times.
+def _unlike(model: Keyed, compared: tuple[ColumnElement[Any], ...]) -> tuple[Select[int], Sequence[int]]:
+    """Select the primary keys of rows that are not as said, or gone; also give the places of times.
 
-    It is made once. The values do not become a part of it: it would keep them until it is collected.
+    It is made once. The values do not become a part of it: it would keep them until it is collected. Rows are
+    looked up by their primary key, as no other index can be mistaken for it while a table has no statistics.
     """
     times = [place for place, one in enumerate(compared) if isinstance(one.type, UtcDateTime)]
     sent = [func.timestamptz_send(one) if place in times else one for place, one in enumerate(compared)]
-    arrays = [bindparam(name, type_=ARRAY(Text)) for name in ("external_ids", "said")]
-    names = column("external_id", Text), column("said", Text)
-    given = func.unnest(*arrays).table_valued(*names).render_derived(name="given")
+    arrays = [bindparam("ids", type_=ARRAY(BigInteger)), bindparam("said", type_=ARRAY(Text))]
+    given = func.unnest(*arrays).table_valued(column("id", BigInteger), column("said", Text))
+    given = given.render_derived(name="given")
     said = func.row_to_json(func.row(*sent)).cast(Text).label("said")
-    is_same = (model.site == bindparam("site")) & (model.external_id == given.c.external_id)
-    row = select(model.id, said).where(is_same).limit(1).lateral("stored")
-    query = select(given.c.external_id, row.c.id).select_from(given.outerjoin(row, true()))
+    row = select(said).where(model.id == given.c.id).limit(1).lateral("stored")
+    query = select(given.c.id).select_from(given.outerjoin(row, true()))
     return query.where(row.c.said.is_distinct_from(given.c.said)), times
 
 

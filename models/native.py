@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 word_count: Callable[[str | None], int] | None
 encode_rows: Callable[[Sequence[tuple[Any, ...]], str], list[bytes]] | None
