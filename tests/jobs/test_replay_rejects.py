@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
@@ -14,6 +15,7 @@ from jobs.replay_rejects import replay_rejects
 from jobs.replaying import Replaying
 from jobs.requests import ImportDump, ImportPosts, RefreshAuthorStats, ReplayRejects, RevertRun
 from jobs.sources import fields
+from jobs.sources import lines as lines_read
 from models import Reject, Run
 from models.family import parts_of
 from models.post_changes import update_post
@@ -62,6 +64,13 @@ def dump(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def lines(tmp_path: Path) -> Path:
     """The site as JSON Lines."""
     return write(tmp_path / "dump", "jsonl", site())
+
+
+def shorten_titles(monkeypatch: pytest.MonkeyPatch, characters: int) -> None:
+    """Read titles as a version did that had another limit: by the rules, as the usual types know ours."""
+    nothing = msgspec.defstruct("Nothing", [], forbid_unknown_fields=True)
+    monkeypatch.setattr(fields, "TITLE_CHARS", characters)
+    monkeypatch.setitem(lines_read.DECODERS, "posts", msgspec.json.Decoder(nothing))
 
 
 async def clean(
@@ -163,7 +172,7 @@ async def test_only_the_rejects_of_a_rule_are_replayed(
     rows[7]["score"] = "many"
     path = write_jsonl(tmp_path / "posts.jsonl", rows)
     with monkeypatch.context() as older_version:
-        older_version.setattr(fields, "TITLE_CHARS", 30)
+        shorten_titles(older_version, 30)
         run_id = await resources.client.enqueue(ImportPosts(url=str(path), site=SITE))
         await performed(resources, run_id)
     replay = await replayed(resources, run_id, "length")
@@ -186,7 +195,7 @@ async def test_what_still_fails_stays_open_with_its_new_reason(
     path = write_jsonl(tmp_path / "posts.jsonl", rows)
     run_id = await resources.client.enqueue(ImportPosts(url=str(path), site=SITE))
     with monkeypatch.context() as older_version:
-        older_version.setattr(fields, "TITLE_CHARS", 30)
+        shorten_titles(older_version, 30)
         await performed(resources, run_id)
     await refuse(resources)
     replay = await replayed(resources, run_id)
