@@ -165,14 +165,13 @@ class Loading:
             file = await self._note_file(number)
             size = self.context.batch_size or self.writer.records_per_batch
             async with ahead(partial(take, items, size)) as chunks:
-                writer = replace(self.writer, insert=chunks.during(self.writer.insert))
+                insert, compare = chunks.during(self.writer.insert), chunks.during(self.writer.compare)
+                writer = replace(self.writer, insert=insert, compare=compare)
                 memory = Memory()
                 write: Write = partial(WRITES[layout.entity], writer, memory=memory)
                 write = noting(write, layout.entity) if self.is_snapshot else write
                 commit = memory.following(partial(self._commit, file, write, stream.bytes_done))
                 async for chunk in chunks:
-                    if not memory.expects_new:
-                        chunks.begin()  # there may be nothing to insert, but what is there is read back
                     await to_its_end(despite_conflicts(partial(commit, chunk)))
         async with self.context.batch() as batch:
             await self.limit.check(self.context, batch, at_end=True)

@@ -14,7 +14,6 @@ from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.dialect import among, gives_keys_once
 from models.former_row import keep_former
-from models.likeness import unlike_rows
 from models.natural_key import lock_rows, reserve_keys
 from models.post import UNLINKED_AUTHOR, UNLINKED_PARENT, Post
 from models.tag import ensure_tags, linked_tags, store_links, tags_of
@@ -116,7 +115,9 @@ class _Writing:
             r.external_id: (*said_by(r), None, False, False, sorted(self._tags_of(r)) or None)
             for r in records
         }
-        return Differences(*await unlike_rows(self.session, Post, self.origin.site, COLUMNS, COMPARED, said))
+        return Differences(
+            *await self.writer.compare(self.session, Post, self.origin.site, COLUMNS, COMPARED, said)
+        )
 
     def _compare(
         self,

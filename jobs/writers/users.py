@@ -11,7 +11,6 @@ from jobs.writers.memory import Memory
 from jobs.writers.written import Written
 from models.dialect import among
 from models.former_row import keep_former
-from models.likeness import unlike_rows
 from models.natural_key import lock_rows, reserve_keys
 from models.user import User
 
@@ -71,7 +70,7 @@ async def _write(
     *,
     expects_new: bool,
 ) -> Written:
-    found = Differences() if expects_new else await _differences(session, origin, records)
+    found = Differences() if expects_new else await _differences(writer, session, origin, records)
     new = found.new(found.left(records))
     keys = await reserve_keys(session, User, [record.external_id for record in new])
     if new:
@@ -90,10 +89,12 @@ async def _write(
     return found.written(len(new))
 
 
-async def _differences(session: AsyncSession, origin: Origin, records: Sequence[UserRecord]) -> Differences:
+async def _differences(
+    writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[UserRecord]
+) -> Differences:
     """Find the rows of records that may not say the same; those about which something is unsaid are read."""
     said = {r.external_id: (*_said(r), not r.unsaid) for r in records}
-    return Differences(*await unlike_rows(session, User, origin.site, COLUMNS, COMPARED, said))
+    return Differences(*await writer.compare(session, User, origin.site, COLUMNS, COMPARED, said))
 
 
 def _said(r: UserRecord) -> Values:

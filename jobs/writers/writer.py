@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from models.likeness import unlike_rows
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from models.likeness import Stored
     from models.post import Post
     from models.user import User
 
@@ -24,7 +28,7 @@ class Writer:
 
     `insert` and `update` take `(session, model, columns, rows)`. To `insert`, a row's primary key may be
     None; it gives the keys that the rows have got, in their order. `update` raises BatchConflictError if one
-    of the rows is gone.
+    of the rows is gone. `compare` is `unlike_rows`, or does something beside it.
     """
 
     name: str
@@ -33,5 +37,6 @@ class Writer:
     records_per_batch: int
     insert: Callable[[AsyncSession, Model, Sequence[str], Rows], Awaitable[Sequence[int]]]
     update: Callable[[AsyncSession, Model, Sequence[str], Rows], Awaitable[None]]
+    compare: Callable[..., Awaitable[tuple[Stored, AbstractSet[str]]]] = unlike_rows
     only_on: str | None = None
     """The database that it needs; None means any."""

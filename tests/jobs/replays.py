@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from xml.sax.saxutils import quoteattr
 
+import msgspec
 from sqlalchemy import select, text
 from sqlalchemy.orm import undefer
 
 from jobs.requests import ImportDump, RefreshAuthorStats, ReplayRejects
+from jobs.sources import fields, lines
 from models import Reject
 from tests.chaos.truth import differences, truth
 from tests.conftest import fresh_database
@@ -208,3 +210,10 @@ async def rejects(resources: Resources) -> list[Reject]:
     async with resources.database.reading() as session:
         query = select(Reject).order_by(Reject.file_number, Reject.position).options(undefer(Reject.raw))
         return list(await session.scalars(query))
+
+
+def shorten_titles(monkeypatch: pytest.MonkeyPatch, characters: int) -> None:
+    """Read titles as a version did that had another limit: by the rules, as the usual types know ours."""
+    nothing = msgspec.defstruct("Nothing", [], forbid_unknown_fields=True)
+    monkeypatch.setattr(fields, "TITLE_CHARS", characters)
+    monkeypatch.setitem(lines.DECODERS, "posts", msgspec.json.Decoder(nothing))

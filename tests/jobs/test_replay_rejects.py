@@ -6,7 +6,6 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
-import msgspec
 import pytest
 from sqlalchemy import select, update
 
@@ -14,8 +13,6 @@ from jobs.errors import InputError
 from jobs.replay_rejects import replay_rejects
 from jobs.replaying import Replaying
 from jobs.requests import ImportDump, ImportPosts, RefreshAuthorStats, ReplayRejects, RevertRun
-from jobs.sources import fields
-from jobs.sources import lines as lines_read
 from models import Reject, Run
 from models.family import parts_of
 from models.post_changes import update_post
@@ -34,6 +31,7 @@ from tests.jobs.replays import (
     refuse,
     rejects,
     replayed,
+    shorten_titles,
     site,
     unlike,
     write,
@@ -64,13 +62,6 @@ def dump(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def lines(tmp_path: Path) -> Path:
     """The site as JSON Lines."""
     return write(tmp_path / "dump", "jsonl", site())
-
-
-def shorten_titles(monkeypatch: pytest.MonkeyPatch, characters: int) -> None:
-    """Read titles as a version did that had another limit: by the rules, as the usual types know ours."""
-    nothing = msgspec.defstruct("Nothing", [], forbid_unknown_fields=True)
-    monkeypatch.setattr(fields, "TITLE_CHARS", characters)
-    monkeypatch.setitem(lines_read.DECODERS, "posts", msgspec.json.Decoder(nothing))
 
 
 async def clean(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,6 @@ from models import native
 from models.base import UtcDateTime
 from models.copying import prepare_copy, prepare_rows, send_copy
 from models.words import python_word_count
-from tests.conftest import every_database
 
 if TYPE_CHECKING:
     from worker.resources import Resources
@@ -128,9 +129,6 @@ def test_what_no_column_takes_is_an_error(row: tuple[Any, ...], kinds: str, erro
 
 
 def test_encoding_keeps_no_memory_and_no_references() -> None:
-    import sys  # noqa: PLC0415
-    import tracemalloc  # noqa: PLC0415
-
     value, moment = "é" * 1_000, datetime(2020, 1, 1, tzinfo=timezone(timedelta(hours=1)))
     rows = [(n, value, moment) for n in range(10_000)]
     encoded(rows, "8st")
@@ -156,10 +154,7 @@ def test_a_naive_time_is_refused_by_name() -> None:
         prepare_copy(TABLE, ("id", "small", "text", "at"), rows)
 
 
-@every_database
 async def test_postgresql_stores_the_same_from_both_encoders(resources: Resources) -> None:
-    if resources.database.engine.dialect.name != "postgresql":
-        pytest.skip("COPY is PostgreSQL's")
     columns = ("id", "small", "text", "at")
     ends = [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)]
     said = ["", "plain", "é漢😀", None]
