@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, Text, column, func, insert, literal, update
+from sqlalchemy import Integer, String, Text, column, func, insert, literal, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.copying import prepare_copy, send_copy
-from models.dialect import dialect_of
+from models.dialect import dialect_of, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Table, TableValuedAlias
+    from sqlalchemy import ColumnElement, Table, TableValuedAlias
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.types import TypeEngine
 
@@ -66,8 +66,12 @@ def given_rows(table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, .
     """
     named = [column(name, _without_length(table.c[name].type)) for name in columns]
     values = zip(*rows, strict=True)
-    arrays = (literal(list(one), ARRAY(of.type)) for of, one in zip(named, values, strict=True))
+    arrays = (_array(of.type, one) for of, one in zip(named, values, strict=True))
     return func.unnest(*arrays).table_valued(*named).render_derived(name="given")
+
+
+def _array(type_: TypeEngine[Any], values: Iterable[Any]) -> ColumnElement[Any]:
+    return numbers(type_, values) if isinstance(type_, Integer) else literal(list(values), ARRAY(type_))
 
 
 def _without_length(type_: TypeEngine[Any]) -> TypeEngine[Any]:

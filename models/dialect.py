@@ -17,12 +17,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from sqlalchemy import ColumnElement, FromClause, Select, Table
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
     from sqlalchemy.sql.dml import Insert
+    from sqlalchemy.types import TypeEngine
 
 MYSQL = {"mysql", "mariadb"}
 UPSERTS: dict[str, Callable[[Any], Any]] = {"postgresql": postgresql_insert, "sqlite": sqlite_insert}
@@ -39,13 +40,34 @@ def among(
 ) -> ColumnElement[bool]:
     """Match rows whose column has one of the values, texts or whole numbers.
 
-    PostgreSQL gets them as one parameter of 32,767, and that as texts: of any other array the driver first
-    asks each new connection what it is, which takes longer than most of these queries.
+    PostgreSQL gets them as one parameter of 32,767.
     """
     if dialect_of(session) != "postgresql":
         return column.in_(values)
-    given: ColumnElement[Any] = literal(list(map(str, values)), ARRAY(Text()))
-    return column == any_(given if isinstance(column.type, String) else cast(given, ARRAY(column.type)))
+    is_text = isinstance(column.type, String)
+    return column == any_(literal(list(values), ARRAY(Text())) if is_text else numbers(column.type, values))
+
+
+def numbers(type_: TypeEngine[Any], values: Iterable[int | None]) -> ColumnElement[Any]:
+    """Give PostgreSQL an array of whole numbers, as one text.
+
+    Of an array the driver would first ask each new connection what it is, which takes longer than most
+    queries, and then look at each of its values several times.
+    """
+    return array_of(type_, literal(number_list(values), Text()))
+
+
+def array_of(type_: TypeEngine[Any], listed: ColumnElement[str]) -> ColumnElement[Any]:
+    """Make what `number_list` wrote an array, on PostgreSQL.
+
+    It is none of the ways that depend on settings: those are computed again for each row of a table.
+    """
+    return cast(func.string_to_array(listed, ",", "null"), ARRAY(type_))
+
+
+def number_list(values: Iterable[int | None]) -> str:
+    """Write whole numbers one after the other, None as `null`."""
+    return ",".join("null" if value is None else str(value) for value in values)
 
 
 def insert_missing(dialect: str, table: FromClause) -> Insert:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import BigInteger, Text, bindparam, column, func, select, true
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from models.base import UtcDateTime
-from models.dialect import dialect_of
+from models.dialect import array_of, dialect_of, number_list
 from models.natural_key import stored_ids, stored_rows
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     Values = tuple[Any, ...]
     Stored = Mapping[str, tuple[int, Values]]
 
-_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
 MICROSECOND = timedelta(microseconds=1)
 
@@ -52,7 +51,8 @@ async def unlike_rows(
         return await stored_rows(session, model, site, said, columns), frozenset()
     ids = await stored_ids(session, model, site, said)
     query, times = _unlike(model, tuple(compared))
-    given = {"ids": list(ids.values()), "said": _written((said[key] for key in ids), times)}
+    lines = _written((said[key] for key in ids), times)
+    given = {"ids": number_list(ids.values()), "said": lines}
     unlike = set((await session.scalars(query, given)).all()) if ids else set[int]()
     same = {key for key, row_id in ids.items() if row_id not in unlike}
     return await stored_rows(session, model, site, ids.keys() - same, columns), same
@@ -67,8 +67,9 @@ def _unlike(model: Keyed, compared: tuple[ColumnElement[Any], ...]) -> tuple[Sel
     """
     times = [place for place, one in enumerate(compared) if isinstance(one.type, UtcDateTime)]
     sent = [func.timestamptz_send(one) if place in times else one for place, one in enumerate(compared)]
-    arrays = [bindparam("ids", type_=ARRAY(BigInteger)), bindparam("said", type_=ARRAY(Text))]
-    given = func.unnest(*arrays).table_valued(column("id", BigInteger), column("said", Text))
+    ids = array_of(BigInteger(), bindparam("ids", type_=Text()))
+    lines = func.string_to_array(bindparam("said", type_=Text()), "\n")
+    given = func.unnest(ids, lines).table_valued(column("id", BigInteger), column("said", Text))
     given = given.render_derived(name="given")
     said = func.row_to_json(func.row(*sent)).cast(Text).label("said")
     row = select(said).where(model.id == given.c.id).limit(1).lateral("stored")
@@ -76,16 +77,19 @@ def _unlike(model: Keyed, compared: tuple[ColumnElement[Any], ...]) -> tuple[Sel
     return query.where(row.c.said.is_distinct_from(given.c.said)), times
 
 
-def _written(rows: Iterable[Values], times: Sequence[int]) -> list[str]:
-    """Write values as PostgreSQL's `row_to_json` does, times as the bytes of its microseconds."""
-    texts = []
+def _written(rows: Iterable[Values], times: Sequence[int]) -> str:
+    """Write values as PostgreSQL's `row_to_json` does, a line each; times as the bytes of microseconds.
+
+    They are one text, as the driver would look at each of many several times.
+    """
+    documents = []
     for row in rows:
         values = list(row)
         for place in times:
             if values[place] is not None:
                 values[place] = _sent(values[place])
-        texts.append(_encode(_row(len(values))(*values)).decode())
-    return texts
+        documents.append(_row(len(values))(*values))
+    return _encode_lines(documents)[:-1].decode()
 
 
 def _sent(moment: datetime) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import select, true
+import msgspec
+from sqlalchemy import Text, bindparam, func, select, true
+from sqlalchemy import cast as cast_in_sql
+from sqlalchemy.dialects.postgresql import JSON, aggregate_order_by
 from sqlalchemy.exc import IntegrityError
 
 from models.bulk import given_rows
@@ -13,7 +17,7 @@ from models.dialect import among, dialect_of, is_duplicate, reserve_ids
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import Row, Table
+    from sqlalchemy import Row, Select, Table
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from models.post import Post
@@ -59,8 +63,33 @@ async def stored_rows(
 async def stored_ids(
     session: AsyncSession, model: Keyed, site: str, external_ids: Collection[str]
 ) -> dict[str, int]:
-    """Map those of the external ids that a site has to primary keys."""
-    return dict(await _of_site(session, model, site, external_ids, ("external_id", "id")))
+    """Map those of the external ids that a site has to primary keys.
+
+    To PostgreSQL they travel as one text, and back: the driver would look at each of them several times.
+    """
+    if not external_ids:
+        return {}
+    if dialect_of(session) != "postgresql":
+        return dict(await _of_site(session, model, site, external_ids, ("external_id", "id")))
+    keys = list(external_ids)
+    given = {"site": site, "keys": msgspec.json.encode(keys).decode()}
+    found = msgspec.json.decode(await session.scalar(_ids_in_order(model), given) or "[]")
+    return {key: row_id for key, row_id in zip(keys, found, strict=True) if row_id is not None}
+
+
+@lru_cache
+def _ids_in_order(model: Keyed) -> Select[str]:
+    """Select the primary keys that external ids have, in the order of these, as JSON; it is made once.
+
+    Each is looked up, for the reason that `_of_site` has.
+    """
+    c = model.__table__.c
+    keys = func.json_array_elements_text(cast_in_sql(bindparam("keys", type_=Text()), JSON))
+    given = keys.table_valued("external_id", with_ordinality="place").render_derived(name="given")
+    row = select(c.id).where(c.site == bindparam("site"), c.external_id == given.c.external_id)
+    stored = row.limit(1).lateral("stored")
+    found = func.json_agg(aggregate_order_by(stored.c.id, given.c.place))
+    return select(cast_in_sql(found, Text)).select_from(given.outerjoin(stored, true()))
 
 
 async def _of_site(

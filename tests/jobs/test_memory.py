@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
 
     from jobs.writers.writer import Writer
     from worker.resources import Resources
+
+LOOK_UP = "AS given(external_id"  # on PostgreSQL, for keys alone and for rows
 
 
 async def import_(
@@ -80,7 +81,7 @@ async def test_after_a_batch_of_new_records_nobody_asks_for_stored_ones(
     rows = [row | {"parent_external_id": str(row["external_id"] // 2)} for row in json_posts(500)]
     assert await import_(resources, tmp_path, rows) == outcome(inserted=500)
     # PostgreSQL is first asked for the keys alone.
-    asked = [one for one in statements if "FROM posts" in one and ("posts.content" in one or "unnest" in one)]
+    asked = [one for one in statements if "FROM posts" in one and ("posts.content" in one or LOOK_UP in one)]
     assert len([one for one in asked if one.startswith("SELECT")]) == 1
 
 
@@ -91,7 +92,7 @@ async def test_authors_and_parents_that_were_met_before_are_not_looked_up_again(
     statements.clear()
     rows = [row | {"parent_external_id": str(row["external_id"] // 2)} for row in json_posts(500)]
     await import_(resources, tmp_path, rows)
-    looked_up = [one for one in statements if re.match(r"SELECT stored\.external_id, stored\.id\s", one)]
+    looked_up = [one for one in statements if LOOK_UP in one]
     assert ["FROM users" in one for one in looked_up] == [False, True]  # in the first batch
     rows_now = await posts_of(resources.database)
     assert all(row.author_id for row in rows_now.values())
@@ -233,7 +234,7 @@ async def test_users_are_loaded_without_asking_for_them_again_and_again(
     [receipt] = (await run_of(resources, context.run_id)).receipts
     assert (receipt.inserted, receipt.unchanged) == (450, 150)
     # PostgreSQL is first asked for the keys alone.
-    looks = "given(external_id)" if resources.database.engine.dialect.name == "postgresql" else "reputation"
+    looks = LOOK_UP if resources.database.engine.dialect.name == "postgresql" else "reputation"
     asked = [one for one in statements if one.startswith("SELECT") and looks in one]
     assert len(asked) == 3  # the first batch, and those with records that are there already
 

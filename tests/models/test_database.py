@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import any_, insert, select, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from models import Reject, Tag, User, connections
 from models.base import UtcDateTime
 from models.claim import claim
 from models.clock import now
-from models.dialect import Fault, fault_of, reserve_ids
+from models.dialect import Fault, fault_of, numbers, reserve_ids
 from models.natural_key import stored_ids
 from models.tag import ensure_tags
 from models.urls import async_url
@@ -152,6 +152,19 @@ async def test_keys_differ_by_case_accent_and_trailing_space(resources: Resource
     async with resources.database.reading() as session:
         assert set(await session.scalars(select(User.external_id))) == keys
         assert set(await stored_ids(session, User, SITE, {"r", "e ", "ss"})) == {"r", "e ", "ss"}
+        assert set(await stored_ids(session, User, SITE, {*keys, "none", '","', "\\"})) == keys
+
+
+async def test_postgresql_plans_with_the_numbers_that_it_is_given(resources: Resources) -> None:
+    """So it makes a hash table of them, or reads an index; otherwise each row would be held against all."""
+    async with resources.database.reading() as session:
+        given = numbers(User.id.type, range(20))
+        query = select(User.id).where(User.id == any_(given))
+        engine = resources.database.engine.sync_engine
+        explained = text(f"EXPLAIN {query.compile(engine, compile_kwargs={'literal_binds': True})}")
+        assert "{0,1,2,3,4" in "".join(await session.scalars(explained))
+        rows = await session.execute(select(numbers(User.id.type, [3, None]), numbers(User.id.type, [])))
+        assert tuple(rows.one()) == ([3, None], [])
 
 
 @every_database
