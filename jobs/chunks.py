@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from jobs.digests import total
 from jobs.sources.record import BadRecord
+from jobs.writers.references import Mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jobs.sources.record import Item, Record
+    from jobs.sources.record import Item, PostRecord, Record
 
 BATCH_BYTES = 16 * 1024 * 1024
 FEW = 100  # items at a time: their digests are made soon after they are read, which is a little faster
@@ -29,10 +30,18 @@ class Chunk:
     digest: int
     is_last: bool = False
     """Whether nothing follows; it may not be known yet of a chunk that is full."""
+    mentions: Mentions | None = None
+    """What its posts mention, if whoever reads was asked to find out."""
 
     def __len__(self) -> int:
         """Count the items."""
         return len(self.records) + len(self.refused)
+
+
+def take_posts(items: Iterator[Item], how_many: int) -> Chunk:
+    """Read the next chunk of posts, and find out what they mention."""
+    chunk = take(items, how_many)
+    return replace(chunk, mentions=Mentions.of(cast("Sequence[PostRecord]", chunk.records)))
 
 
 def take(items: Iterator[Item], how_many: int) -> Chunk:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobs.chunks import take
+from jobs.chunks import take, take_posts
 from jobs.conflicts import despite_conflicts
 from jobs.errors import SourceChangedError, TooManyRejectsError
 from jobs.fetching.places import local_path
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from models.run_file import RunFile
 
 LINKS_PER_BATCH = 5_000
+CHUNKS_AHEAD = 2  # one that is made ready while a batch is written, and one that is read meanwhile
 
 
 def layouts_of(
@@ -164,10 +165,15 @@ class Loading:
             items = read(stream, layout, start)
             file = await self._note_file(number)
             size = self.context.batch_size or self.writer.records_per_batch
-            async with ahead(partial(take, items, size)) as chunks:
-                insert, compare = chunks.during(self.writer.insert), chunks.during(self.writer.compare)
-                writer = replace(self.writer, insert=insert, compare=compare)
-                memory = Memory()
+            taking = partial(take_posts if layout.entity == "posts" else take, items, size)
+            async with ahead(taking, how_many=CHUNKS_AHEAD) as chunks:
+                writer = replace(
+                    self.writer,
+                    insert=chunks.during(self.writer.insert),
+                    send=chunks.during(self.writer.send),
+                    compare=chunks.during(self.writer.compare),
+                )
+                memory = Memory(chunks)
                 write: Write = partial(WRITES[layout.entity], writer, memory=memory)
                 write = noting(write, layout.entity) if self.is_snapshot else write
                 commit = memory.following(partial(self._commit, file, write, stream.bytes_done))

@@ -10,7 +10,7 @@ from jobs.digests import digest
 from jobs.planning.users import plan_users
 from jobs.planning.values import GIVEN, counted, values_of
 from jobs.writers.differences import layers
-from jobs.writers.posts import COLUMNS
+from jobs.writers.post_rows import COLUMNS
 from jobs.writers.written import Written
 from models.database import to_its_end
 from models.natural_key import stored_rows

@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine, Mapping, Sized
+    import asyncio
+    from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence, Sized
 
+    from jobs.chunks import Chunk
+    from jobs.reading_ahead import Ahead
+    from jobs.sources.record import Record
+    from jobs.writers.new_posts import NewPosts
     from jobs.writers.written import Written
 
-    Commit = Callable[[Any], Coroutine[Any, Any, None]]
+    Commit = Callable[[Chunk], Coroutine[Any, Any, None]]
 
 MOST_KEYS = 20_000
 
@@ -51,12 +56,16 @@ class Memory:
     is tried again without memory.
     """
 
+    chunks: Ahead[Chunk] | None = None
+    """Where the batches come from, if the next may be made ready while one is written."""
     users: Keys = field(default_factory=Keys)
     posts: Keys = field(default_factory=Keys)
     expects_new: bool = False
     """Whether all records of the batch before were new: then nobody asks which of the next are there already.
     The unique key refuses those that are, and the batch is tried again."""
     _was_wrong: bool = False
+    _chunk: Chunk | None = None
+    _ready: tuple[Sequence[Record], asyncio.Future[NewPosts]] | None = None
 
     def learn(self, written: Written, records: Sized) -> None:
         """Take the outcome of a batch for that of the next."""
@@ -65,7 +74,8 @@ class Memory:
     def following(self, commit: Commit) -> Commit:
         """Forget everything when a batch fails to commit, since then nothing that it did is kept."""
 
-        async def followed(chunk: Any) -> None:
+        async def followed(chunk: Chunk) -> None:
+            self._chunk = chunk
             try:
                 await commit(chunk)
             except BaseException:
@@ -74,7 +84,23 @@ class Memory:
 
         return followed
 
+    def upcoming_after(self, records: Sequence[Record]) -> Chunk | None:
+        """Give what the next batch has, if these are all records of this one and the next has been read."""
+        is_whole = self._chunk and self._chunk.records is records
+        return self.chunks.upcoming() if self.chunks and is_whole else None
+
+    def make_ready(self, chunk: Chunk, make: Callable[[], NewPosts] | None) -> None:
+        """Make the records of the next batch ready while this one is written."""
+        if self.chunks and make:
+            self._ready = (chunk.records, self.chunks.beside(make))
+
+    def ready_for(self, records: Sequence[Record]) -> asyncio.Future[NewPosts] | None:
+        """Give records that are being made ready; what was made of others has lost its reason."""
+        ready, self._ready = self._ready, None
+        return ready[1] if ready and ready[0] is records else None
+
     def _forget(self) -> None:
+        self._ready = None
         self._was_wrong |= self.expects_new
         self.expects_new = False
         self.users.forget()

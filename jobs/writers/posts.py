@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
-from jobs.writers.differences import KEY, WHERE, Differences, layers
+from jobs.writers.differences import Differences, layers
 from jobs.writers.memory import Memory
-from jobs.writers.references import References
+from jobs.writers.new_posts import look_up
+from jobs.writers.post_rows import (
+    COLUMNS,
+    COMPARED,
+    INSERTED,
+    NO_TAGS,
+    WRITTEN,
+    authors_of,
+    more_of,
+    new_rows,
+    said_by,
+    tags_in,
+)
+from jobs.writers.references import Mentions, References
 from jobs.writers.users import write_authors
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
 from models.dialect import among, gives_keys_once
 from models.former_row import keep_former
 from models.natural_key import lock_rows, reserve_keys
-from models.post import UNLINKED_AUTHOR, UNLINKED_PARENT, Post
-from models.tag import ensure_tags, linked_tags, store_links, tags_of
-from models.words import word_count
+from models.post import Post
+from models.tag import ensure_tags, linked_tags, store_links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,23 +38,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from jobs.sources.record import PostRecord
-    from jobs.writers.differences import Values
+    from jobs.writers.new_posts import NewPosts
     from jobs.writers.writer import Writer
     from models.run_file import Origin
-
-# The fields of a record that are columns of the same name.
-SAID = (
-    *("created_at", "author_external_id", "author_name", "parent_external_id"),
-    *("kind", "title", "content", "score"),
-)
-said_by = attrgetter(*SAID)
-COLUMNS = ("author_id", "parent_id", *SAID, "missing_since")
-WRITTEN = (*COLUMNS, "word_count", *WHERE)
-COMPARED = (
-    *[Post.__table__.c[name] for name in (*SAID, "missing_since")],
-    *(UNLINKED_AUTHOR, UNLINKED_PARENT, tags_of(Post.id)),
-)
-NO_TAGS: AbstractSet[int] = frozenset()
 
 
 async def write_posts(
@@ -58,6 +56,8 @@ async def write_posts(
     links them when it ends. Locks are taken in the order of users, tags, posts and marks.
     """
     memory = memory or Memory()
+    if memory.expects_new and (new := await _made_ready(writer, session, origin, records, memory)):
+        return await _write_new(writer, session, origin, records, new, memory)
     authors = await write_authors(writer, session, origin, records)
     names = {name for record in records for name in record.tags}
     writing = _Writing(writer, session, origin, await ensure_tags(session, names, origin.file_id), memory)
@@ -68,6 +68,46 @@ async def write_posts(
     if gives_keys_once(session):
         memory.users.keep(writing.authors)
         memory.posts.keep(writing.posts)
+    memory.learn(written, records)
+    return written
+
+
+async def _made_ready(
+    writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[PostRecord], memory: Memory
+) -> NewPosts | None:
+    """Give posts ready to be sent, if it is possible to make them so without inserting anything else."""
+    if not writer.prepare:
+        return None
+    if ready := memory.ready_for(records):
+        return await ready
+    found = await look_up(session, origin, records, Mentions.of(records), memory, {})
+    return found.made_ready(writer.prepare) if found else None
+
+
+async def _write_new(
+    writer: Writer,
+    session: AsyncSession,
+    origin: Origin,
+    records: Sequence[PostRecord],
+    new: NewPosts,
+    memory: Memory,
+) -> Written:
+    """Send new posts; meanwhile those that come next are made ready, as far as they are new, too.
+
+    What these need is asked for in this transaction: it sees whatever was there before, and of the posts that
+    it sends itself the keys are known.
+    """
+    if (upcoming := memory.upcoming_after(records)) and upcoming.mentions and writer.prepare:
+        theirs = cast("Sequence[PostRecord]", upcoming.records)
+        found = await look_up(session, origin, theirs, upcoming.mentions, memory, new.keys)
+        memory.make_ready(upcoming, partial(found.made_ready, writer.prepare) if found else None)
+    await writer.send(session, new.posts)
+    if new.links:
+        await writer.send(session, new.links)
+    await mark_stale(session, new.stale)
+    memory.users.keep(new.authors)
+    memory.posts.keep(new.keys)
+    written = Written(inserted=len(records))
     memory.learn(written, records)
     return written
 
@@ -90,7 +130,8 @@ class _Writing:
         is_new = expects_new and self.memory.posts.has_none([record.external_id for record in records])
         found = Differences() if is_new else await self._differences(records)
         left = found.left(records)
-        refer = await References.of(self.session, self.origin.site, left, found.known, self.memory)
+        mentions = Mentions.of(left)
+        refer = await References.of(self.session, self.origin.site, mentions, found.known, self.memory)
         new = found.new(left)
         keys = await reserve_keys(self.session, Post, [record.external_id for record in new])
         links = await linked_tags(self.session, found.known.values())
@@ -103,7 +144,7 @@ class _Writing:
         ids = await self._insert(new, refer, keys)
         if found.changed:
             await self.writer.update(self.session, Post, ("id", *WRITTEN), found.changed_rows())
-        tagged |= {ids[r.external_id]: self._tags_of(r) for r in new if r.tags}
+        tagged |= {ids[r.external_id]: tags_in(r, self.tags) for r in new if r.tags}
         await store_links(self.session, links, tagged)
         self.authors.update(refer.authors)
         self.posts.update(found.known, **ids)
@@ -112,7 +153,7 @@ class _Writing:
     async def _differences(self, records: Sequence[PostRecord]) -> Differences:
         """Find the rows of records that may not say the same, or still wait for their author or parent."""
         said = {
-            r.external_id: (*said_by(r), None, False, False, sorted(self._tags_of(r)) or None)
+            r.external_id: (*said_by(r), None, False, False, sorted(tags_in(r, self.tags)) or None)
             for r in records
         }
         return Differences(
@@ -141,11 +182,11 @@ class _Writing:
             author = refer.authors.get(record.author_external_id or "")
             # A record that came back is not missing any more: the last of COLUMNS.
             values = (author, parents.get(record.parent_external_id or ""), *said_by(record), None)
-            wanted = self._tags_of(record)
+            wanted = tags_in(record, self.tags)
             if is_tagged := wanted != links.get(row_id, NO_TAGS):
                 tagged[row_id] = wanted
             if is_tagged or values != before:
-                found.changed[row_id] = (*values, *self._more(record))
+                found.changed[row_id] = (*values, *more_of(self.origin, record))
                 self.stale.add(author)
         return tagged
 
@@ -153,25 +194,9 @@ class _Writing:
         self, records: Sequence[PostRecord], refer: References, keys: Mapping[str, int | None]
     ) -> dict[str, int]:
         """Insert the rows of records in their order; give their primary keys."""
-        rows = []
-        authors, parents = refer.authors, refer.parents
-        for r, key in zip(records, keys.values(), strict=True):
-            above = r.parent_external_id or ""
-            if (parent := parents.get(above)) is None and key is not None:
-                parent = keys.get(above)
-                parent = parent if parent is not None and parent < key else None
-            author = authors.get(r.author_external_id or "")
-            values = (author, parent, *said_by(r), None, *self._more(r))
-            rows.append((key, self.origin.site, r.external_id, *values))
-            self.stale.add(author)
+        rows = new_rows(self.origin, records, refer, keys)
         if not rows:
             return {}
-        inserted = await self.writer.insert(self.session, Post, (*KEY, *WRITTEN), rows)
+        self.stale.update(authors_of(rows))
+        inserted = await self.writer.insert(self.session, Post, INSERTED, rows)
         return dict(zip(keys, inserted, strict=True))
-
-    def _more(self, record: PostRecord) -> Values:
-        """Give the values that are written and not compared: words are counted only here."""
-        return word_count(record.content), self.origin.file_id, record.offset, record.repairs
-
-    def _tags_of(self, record: PostRecord) -> AbstractSet[int]:
-        return {self.tags[name] for name in record.tags} if record.tags else NO_TAGS

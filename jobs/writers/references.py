@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from models.natural_key import stored_ids
 from models.post import Post
@@ -20,6 +20,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Mentions:
+    """The external ids and the names of tags that posts mention; whoever reads ahead can find them out."""
+
+    ids: list[str]
+    tags: set[str]
+    authors: set[str]
+    parents: set[str]
+    """Those that are not among the posts."""
+    carry_authors: bool
+
+    @classmethod
+    def of(cls, records: Sequence[PostRecord]) -> Self:
+        """Go through posts."""
+        ids = [r.external_id for r in records]
+        return cls(
+            ids,
+            {name for r in records for name in r.tags},
+            {r.author_external_id for r in records if r.author_external_id},
+            {r.parent_external_id for r in records if r.parent_external_id}.difference(ids),
+            any(r.author for r in records),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class References:
     """The primary keys of the users and posts that are referred to, by their external ids."""
 
@@ -31,19 +55,17 @@ class References:
         cls,
         session: AsyncSession,
         site: str,
-        records: Sequence[PostRecord],
+        mentions: Mentions,
         known: Mapping[str, int],
         memory: Memory,
     ) -> References:
-        """Look up those that exist, but for what is remembered and for posts that are among the records.
+        """Look up those that exist, but for what is remembered and for posts that are `known`.
 
-        Of these, those that are `known` have a key already; the others get theirs one after the other.
+        Posts that are among those that mention them get their keys one after the other.
         """
-        authors = {r.author_external_id for r in records if r.author_external_id}
-        own = {r.external_id for r in records}
-        parents = {r.parent_external_id for r in records if r.parent_external_id} - own
+        parents = mentions.parents - known.keys()
         return cls(
-            await _ids(session, User, site, authors, memory.users),
+            await _ids(session, User, site, mentions.authors, memory.users),
             {**known, **await _ids(session, Post, site, parents, memory.posts)},
         )
 

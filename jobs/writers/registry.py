@@ -10,6 +10,7 @@ from jobs.writers.posts import write_posts
 from jobs.writers.tags import write_tags
 from jobs.writers.users import write_users
 from jobs.writers.writer import Writer
+from models.copying import prepare_copy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 # The larger batches of `copy` spread the round trips of a transaction over more rows; objects cost memory.
 WRITERS: tuple[Writer, ...] = (
-    Writer("copy", "PostgreSQL has COPY", 5_000, copy.insert, copy.update, only_on="postgresql"),
+    Writer(
+        *("copy", "PostgreSQL has COPY", 5_000, copy.insert, copy.update),
+        prepare=prepare_copy,
+        only_on="postgresql",
+    ),
     Writer("add_all", "it is for every database", 1_000, add_all.insert, add_all.update),
 )
 

@@ -36,9 +36,12 @@ from worker.outcomes import Failed, Succeeded
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from jobs.context import JobContext
     from jobs.requests import Request
     from jobs.writers.writer import Writer
+    from models.copying import Copy
     from worker.resources import Resources
 
 
@@ -91,12 +94,17 @@ def stop_after(batches: int, writer: Writer) -> Writer:
     """Make a writer that fails after some batches of new records, as a crash would."""
     begun = itertools.count()
 
-    async def limited(*arguments: Any) -> Any:
+    async def insert(*arguments: Any) -> Any:
         if next(begun) == batches:
             raise RuntimeError("crash")
         return await writer.insert(*arguments)
 
-    return replace(writer, insert=limited)
+    async def send(session: AsyncSession, copy: Copy) -> None:
+        if copy.table != "post_tags" and next(begun) == batches:
+            raise RuntimeError("crash")
+        await writer.send(session, copy)
+
+    return replace(writer, insert=insert, send=send)
 
 
 async def again(resources: Resources, context: JobContext) -> JobContext:

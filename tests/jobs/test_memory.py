@@ -16,6 +16,7 @@ from jobs.loading import layouts_of, load
 from jobs.writers import memory
 from jobs.writers.memory import Keys
 from models import Post, User
+from models.copying import prepare_copy
 from tests.conftest import every_database, many_writers
 from tests.factories import (
     SITE,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobs.writers.writer import Writer
+    from models.copying import Copy
     from worker.resources import Resources
 
 LOOK_UP = "AS given(external_id"  # on PostgreSQL, for keys alone and for rows
@@ -191,14 +193,17 @@ async def test_what_a_batch_inserted_that_was_rolled_back_is_not_remembered(
     begun = iter(range(100))
     usual = writer_for(resources.database)
 
-    async def fail_once(*arguments: Any) -> Any:
-        keys = await usual.insert(*arguments)
-        if next(begun) == 2:
-            raise BatchConflictError
-        return keys
+    def failing_once(step: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def step_or_fail(*arguments: Any) -> Any:
+            done = await step(*arguments)
+            if next(begun) == 2:
+                raise BatchConflictError
+            return done
+
+        return step_or_fail
 
     rows = [row | {"parent_external_id": str(row["external_id"] - 1)} for row in json_posts(500)]
-    writer = replace(usual, insert=fail_once)
+    writer = replace(usual, insert=failing_once(usual.insert), send=failing_once(usual.send))
     assert await import_(resources, tmp_path, rows, writer=writer) == outcome(inserted=500)
     stored = await posts_of(resources.database)
     assert all(stored[str(n)].parent_id == stored[str(n - 1)].id for n in range(1, 500))
@@ -210,14 +215,19 @@ async def test_a_bad_record_that_the_database_refuses_leaves_no_wrong_memory(
     rows = [row | {"parent_external_id": str(row["external_id"] - 1)} for row in json_posts(500)]
     usual = writer_for(resources.database)
 
-    async def picky(session: Any, model: Any, columns: Any, new: Any) -> Any:
-        """Send a title that is too long for the column."""
+    def spoilt(columns: Any, new: Any) -> Any:
+        """Give a row a title that is too long for the column."""
         key, title = columns.index("external_id"), columns.index("title")
         too_long = ("x" * 2_000,)
-        sent = [(*row[:title], *too_long, *row[title + 1 :]) if row[key] == "250" else row for row in new]
-        return await usual.insert(session, model, columns, sent)
+        return [(*row[:title], *too_long, *row[title + 1 :]) if row[key] == "250" else row for row in new]
 
-    writer = replace(usual, insert=picky)
+    async def insert(session: Any, model: Any, columns: Any, new: Any) -> Any:
+        return await usual.insert(session, model, columns, spoilt(columns, new))
+
+    def prepare(table: Any, columns: Any, new: Any) -> Copy:
+        return prepare_copy(table, columns, spoilt(columns, new) if table.name == "posts" else new)
+
+    writer = replace(usual, insert=insert, prepare=prepare)
     assert await import_(resources, tmp_path, rows, writer=writer) == outcome(inserted=499, rejected=1)
     stored = await posts_of(resources.database)
     assert {key for key, row in stored.items() if row.parent_id is None} == {"0", "251"}

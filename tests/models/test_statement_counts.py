@@ -71,6 +71,8 @@ WRITES: dict[str, Call] = {
     "delete_post": lambda s, _, p: delete_post(s, p.id),
 }
 
+MARKING = WRITES.keys() - {"update_user"}
+
 
 def documented() -> dict[str, int]:
     text = (Path(__file__).parents[2] / "docs" / "queries.md").read_text()
@@ -109,7 +111,9 @@ async def test_each_query_sends_as_many_statements_as_documented(
             await call(session, someone, first_post)
             sent[name] = list(statements)
             await session.rollback()
-    assert {name: len(which) for name, which in sent.items()} == documented(), sent
+    saved = MARKING if resources.database.engine.dialect.name == "postgresql" else set()
+    expected = {name: count - (name in saved) for name, count in documented().items()}
+    assert {name: len(which) for name, which in sent.items()} == expected, sent
 
 
 @every_database

@@ -1,0 +1,69 @@
+"""New posts are made ready beside the batch before them, and refer to its posts."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from jobs import loading
+from jobs.chunks import take_posts
+from jobs.loading import layouts_of, load
+from models.copying import prepare_copy
+from tests.factories import SITE, json_posts, posts_of, running, store, user, write_jsonl, writer_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+    from jobs.chunks import Chunk
+    from models.copying import Copy
+    from worker.resources import Resources
+
+
+async def test_new_posts_are_made_ready_in_the_reading_thread_while_those_before_are_written(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store(resources.database, *(user(n) for n in range(7)))
+    usual, batches, threads, reads = writer_for(resources.database), itertools.count(1), list[str](), []
+
+    def take(*arguments: Any) -> Chunk:
+        chunk = take_posts(*arguments)
+        reads.append(chunk)
+        return chunk
+
+    def prepare(table: Any, columns: Any, new: Any) -> Copy:
+        if table.name == "posts":
+            threads.append(threading.current_thread().name.rpartition("_")[0])
+        return prepare_copy(table, columns, new)
+
+    async def at_leisure() -> None:
+        """Wait until the next batch is ready, but for the second, and the one after it has been read."""
+        batch = next(batches)
+        async with asyncio.timeout(60):
+            while len(threads) < min(batch, 4) * (batch > 1) or len(reads) < batch + 2:
+                await asyncio.sleep(0.005)
+
+    async def insert(*arguments: Any) -> Any:
+        await at_leisure()
+        return await usual.insert(*arguments)
+
+    async def send(session: Any, copy: Copy) -> None:
+        if copy.table == "posts":
+            await at_leisure()
+        await usual.send(session, copy)
+
+    monkeypatch.setattr(loading, "take_posts", take)
+    rows = [row | {"parent_external_id": str(row["external_id"] - 1)} for row in json_posts(500)]
+    writer = replace(usual, insert=insert, prepare=prepare, send=send)
+    context = await running(resources, batch_size=100)
+    layouts = layouts_of([str(write_jsonl(tmp_path / "posts.jsonl", rows))], "jsonl", "posts")
+    await load(context, layouts, SITE, writer)
+    # Nobody expects the first batch to be new, and so the second was not made ready meanwhile.
+    assert threads == ["", "reading", "reading", "reading"]
+    stored = await posts_of(resources.database)
+    assert all(row.author_id for row in stored.values())
+    assert all(stored[str(n)].parent_id == stored[str(n - 1)].id for n in range(1, 500))
