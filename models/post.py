@@ -21,11 +21,15 @@ from models.base import (
     site_name,
     small_int,
 )
+from models.bulk import update_rows
+from models.dialect import dialect_of
 from models.tag import Tag, post_tags
 from models.user import User
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Table
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Row, Select, Table
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
 
@@ -103,8 +107,7 @@ async def link_authors(session: AsyncSession, site: str, limit: int, *among: Col
         .order_by(Post.id)
         .limit(limit)
     )
-    found = (await session.execute(query)).all()
-    await _link(session, Post.author_id, [{"post": post, "to": author} for post, author in found])
+    found = await _link(session, Post.author_id, query)
     return {author for _, author in found}
 
 
@@ -121,16 +124,26 @@ async def link_parents(session: AsyncSession, site: str, limit: int, *among: Col
         .order_by(Post.id)
         .limit(limit)
     )
-    found = (await session.execute(query)).all()
-    await _link(session, Post.parent_id, [{"post": child, "to": above} for child, above in found])
-    return len(found)
+    return len(await _link(session, Post.parent_id, query))
 
 
 async def _link(
-    session: AsyncSession, column: InstrumentedAttribute[int | None], links: list[dict[str, int]]
-) -> None:
-    """Set the column of posts where nobody else has set it meanwhile, in key order."""
-    if links:
-        posts = cast("Table", Post.__table__)
+    session: AsyncSession, column: InstrumentedAttribute[int | None], query: Select[int, int]
+) -> Sequence[Row[int, int]]:
+    """Set the column of the posts that a query gives with their targets, in key order; give them.
+
+    Those that somebody else has linked meanwhile stay as they are.
+    """
+    posts = cast("Table", Post.__table__)
+    if dialect_of(session) == "postgresql":
+        locking = query.with_for_update(of=posts, key_share=True)
+        found = (await session.execute(locking)).all()
+        if found:
+            await update_rows(session, posts, ("id", column.key), [tuple(pair) for pair in found])
+        return found
+    found = (await session.execute(query)).all()
+    if found:
         unlinked = (posts.c.id == bindparam("post")) & posts.c[column.key].is_(None)
-        await session.execute(update(posts).where(unlinked).values({column.key: bindparam("to")}), links)
+        linking = update(posts).where(unlinked).values({column.key: bindparam("to")})
+        await session.execute(linking, [{"post": post, "to": to} for post, to in found])
+    return found

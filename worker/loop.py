@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
@@ -48,6 +49,7 @@ class Loop:
     async def main(self) -> None:
         """Work until told to stop or, in a burst, until no run is left; then let the running end."""
         sys.setswitchinterval(HAND_OVER_SECONDS)
+        gc.freeze()  # what was imported stays; no collection has to look through it
         over = asyncio.Event()
         listening = asyncio.create_task(self._listen(over))
         try:

@@ -9,13 +9,15 @@ from rich.progress import (
     BarColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from sqlalchemy import select
 
 from models.family import family
-from models.run import FINISHED, State
+from models.run import FINISHED, Run, State
 from worker.cli.app import err
 from worker.run_documents import document_in
 
@@ -48,23 +50,36 @@ async def follow(resources: Resources, run_id: UUID) -> dict[str, Any]:
     with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
         task = bar.add_task("queued", rows=0, rate=0.0, total=None)
         while True:
-            document = await run_document(resources, run_id)
-            rows, seconds = document["read"], document["seconds"]
-            bar.update(
-                task,
-                description=f"{document['job']} {document['state']}",
-                completed=document["progress"]["bytes_done"],
-                total=document["progress"]["bytes_total"] or None,
-                rows=rows,
-                rate=rows / seconds if seconds else 0.0,
+            # Without a bar nobody sees more, and to describe a run costs several times as much.
+            state = await (
+                _show(resources, run_id, bar, task) if err.is_terminal else _state(resources, run_id)
             )
             waited += LOOK_EVERY_SECONDS
-            if document["state"] == State.QUEUED and not hinted and waited > HINT_AFTER_SECONDS:
+            if state == State.QUEUED and not hinted and waited > HINT_AFTER_SECONDS:
                 hinted = True
                 err.print("still queued: is a worker running? `headrace worker` starts one")
-            if document["state"] in FINISHED and await _all_finished(resources, run_id):
-                return document
+            if state in FINISHED and await _all_finished(resources, run_id):
+                return await run_document(resources, run_id)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+
+async def _show(resources: Resources, run_id: UUID, bar: Progress, task: TaskID) -> str:
+    document = await run_document(resources, run_id)
+    rows, seconds = document["read"], document["seconds"]
+    bar.update(
+        task,
+        description=f"{document['job']} {document['state']}",
+        completed=document["progress"]["bytes_done"],
+        total=document["progress"]["bytes_total"] or None,
+        rows=rows,
+        rate=rows / seconds if seconds else 0.0,
+    )
+    return str(document["state"])
+
+
+async def _state(resources: Resources, run_id: UUID) -> str:
+    async with resources.database.reading() as session:
+        return (await session.execute(select(Run.state).where(Run.id == run_id))).scalar_one()
 
 
 async def _all_finished(resources: Resources, run_id: UUID) -> bool:
