@@ -8,6 +8,7 @@ figures are computed until they are stored, and a mark made meanwhile waits and 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from typing import cast as cast_to
 
@@ -16,8 +17,12 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Select,
+    Text,
+    any_,
+    bindparam,
     case,
     cast,
+    column,
     distinct,
     exists,
     func,
@@ -27,16 +32,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, BigKey, count
-from models.bulk import given_rows
 from models.clock import UtcDay, now
-from models.dialect import among, dialect_of, insert_or_touch
+from models.dialect import array_of, dialect_of, insert_or_touch, number_list
 from models.post import Post
 from models.user import User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement, CompoundSelect, Table
+    from sqlalchemy import ColumnElement, CompoundSelect, Insert, Table
     from sqlalchemy.ext.asyncio import AsyncSession
     from sqlalchemy.orm import InstrumentedAttribute
 
@@ -152,19 +156,32 @@ async def mark_stale(session: AsyncSession, author_ids: Collection[int]) -> None
     """
     if not author_ids:
         return
-    there = select(_marks.c.author_id).where(among(session, _marks.c.author_id, author_ids))
-    there = there.order_by(_marks.c.author_id).with_for_update(read=True, key_share=True)
-    marking = insert_or_touch(session, _marks, "author_id", "marked_at")
     if dialect_of(session) == "postgresql":
-        held = there.cte("held")
-        given = given_rows(_marks, ["author_id"], [(author,) for author in author_ids])
-        missing = select(given.c.author_id, now()).order_by(given.c.author_id)
-        # Not EXISTS: it would become a nested loop in a plan that is made for any number of authors.
-        missing = missing.where(given.c.author_id.not_in(select(held.c.author_id)))
-        await session.execute(marking.from_select(["author_id", "marked_at"], missing))
-    elif authors := set(author_ids).difference((await session.scalars(there)).all()):
-        rows = [{"author_id": author} for author in sorted(authors)]
-        await session.execute(marking.values(marked_at=now()), rows)
+        await session.execute(_marking(), {"authors": number_list(author_ids)})
+        return
+    held = _held(_marks.c.author_id.in_(author_ids))
+    if missing := set(author_ids).difference((await session.scalars(held)).all()):
+        marking = insert_or_touch(dialect_of(session), _marks, "author_id", "marked_at")
+        await session.execute(
+            marking.values(marked_at=now()), [{"author_id": one} for one in sorted(missing)]
+        )
+
+
+def _held(authors: ColumnElement[bool]) -> Select[int]:
+    marked = select(_marks.c.author_id).where(authors).order_by(_marks.c.author_id)
+    return marked.with_for_update(read=True, key_share=True)
+
+
+@lru_cache
+def _marking() -> Insert:
+    """Mark, on PostgreSQL, the `authors` of a `number_list`; it is made once."""
+    authors = array_of(BigInteger(), bindparam("authors", type_=Text()))
+    held = _held(_marks.c.author_id == any_(authors)).cte("held")
+    given = func.unnest(authors).table_valued(column("author_id", BigInteger)).render_derived(name="given")
+    # Not EXISTS: it would become a nested loop in a plan that is made for any number of authors.
+    missing = select(given.c.author_id, now()).where(given.c.author_id.not_in(select(held.c.author_id)))
+    marking = insert_or_touch("postgresql", _marks, "author_id", "marked_at")
+    return marking.from_select(["author_id", "marked_at"], missing.order_by(given.c.author_id))
 
 
 async def all_fresh(session: AsyncSession, until: datetime | None = None) -> bool:

@@ -134,7 +134,7 @@ async def _within_limits(
     """Keep the runs, given as (id, key, limit), that may start, counting under the lock of their keys."""
     keys = sorted({key for _, key, _ in runs if key})
     if keys:
-        locking = insert_or_touch(session, Limit.__table__, key="key", touch="key")
+        locking = insert_or_touch(dialect_of(session), Limit.__table__, key="key", touch="key")
         await session.execute(locking, [{"key": key} for key in keys])
     counting = (
         select(Run.limit_key, func.count()).where(Run.limit_key.in_(keys), AT_WORK).group_by(Run.limit_key)

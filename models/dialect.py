@@ -96,9 +96,9 @@ async def insert_once(session: AsyncSession, table: FromClause, row: dict[str, A
     return True
 
 
-def insert_or_touch(session: AsyncSession, table: FromClause, key: str, touch: str) -> Insert:
+def insert_or_touch(dialect: str, table: FromClause, key: str, touch: str) -> Insert:
     """Make an insert that sets `touch` where the row exists, and so locks the row in either case."""
-    upsert = UPSERTS.get(dialect_of(session))
+    upsert = UPSERTS.get(dialect)
     if upsert:
         statement = upsert(table)
         values = {touch: getattr(statement.excluded, touch)}

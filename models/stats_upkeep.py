@@ -12,7 +12,7 @@ from sqlalchemy import delete, exists, func, or_, select
 
 from models.author_stats import FIGURES, AuthorStats, StaleAuthor, computed, is_stale, take_stale
 from models.clock import now
-from models.dialect import among, insert_or_touch, overwrite
+from models.dialect import among, dialect_of, insert_or_touch, overwrite
 from models.limit import Limit
 from models.post import Post
 from models.user import User
@@ -55,7 +55,8 @@ async def lock_upkeep(session: AsyncSession) -> None:
 
     It comes before the locks of marks, so that nobody who waits here holds up an importer.
     """
-    await session.execute(insert_or_touch(session, Limit.__table__, "key", "key"), {"key": UPKEEP})
+    locking = insert_or_touch(dialect_of(session), Limit.__table__, "key", "key")
+    await session.execute(locking, {"key": UPKEEP})
 
 
 async def most_are_stale(session: AsyncSession) -> bool:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence, Sized
 
     from jobs.chunks import Chunk
-    from jobs.reading_ahead import Ahead
+    from jobs.reading_ahead import Ahead, Work
     from jobs.sources.record import Record
     from jobs.writers.new_posts import NewPosts
     from jobs.writers.written import Written
@@ -65,7 +64,7 @@ class Memory:
     The unique key refuses those that are, and the batch is tried again."""
     _was_wrong: bool = False
     _chunk: Chunk | None = None
-    _ready: tuple[Sequence[Record], asyncio.Future[NewPosts]] | None = None
+    _ready: tuple[Sequence[Record], Work[NewPosts]] | None = None
 
     def learn(self, written: Written, records: Sized) -> None:
         """Take the outcome of a batch for that of the next."""
@@ -94,7 +93,7 @@ class Memory:
         if self.chunks and make:
             self._ready = (chunk.records, self.chunks.beside(make))
 
-    def ready_for(self, records: Sequence[Record]) -> asyncio.Future[NewPosts] | None:
+    def ready_for(self, records: Sequence[Record]) -> Work[NewPosts] | None:
         """Give records that are being made ready; what was made of others has lost its reason."""
         ready, self._ready = self._ready, None
         return ready[1] if ready and ready[0] is records else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,3 +70,43 @@ async def test_no_thread_is_left_reading_when_the_block_fails() -> None:
     with pytest.raises(KeyError):
         await read()
     assert ended.is_set()
+
+
+async def test_what_was_given_before_is_freed_while_a_step_waits() -> None:
+    class Chunk(list[int]):
+        """A list that can be referred to weakly."""
+
+    chunks = (Chunk(values) for values in ([1], [2], [3], []))
+    alive: list[weakref.ref[Chunk]] = []
+
+    async def step() -> int:
+        await taken.beside(lambda: None)  # after what the thread has to do
+        return sum(one() is not None for one in alive)
+
+    async with ahead(lambda: next(chunks)) as taken:
+        write, counts = taken.during(step), []
+        async for chunk in taken:
+            alive.append(weakref.ref(chunk))
+            counts.append(await write())
+    assert counts == [1, 1, 1]
+
+
+async def test_other_work_is_done_before_more_is_taken() -> None:
+    done: list[str] = []
+
+    def take() -> Sequence[int]:
+        done.append("taken")
+        return [len(done)]
+
+    async def step() -> None:
+        await taken.beside(lambda: None)
+
+    async with ahead(take, how_many=2) as taken:
+        assert taken.upcoming() is None
+        await anext(taken)
+        work = taken.beside(lambda: done.append("other"))
+        await taken.during(step)()
+        await work
+        assert done == ["taken", "other", "taken", "taken"]
+        assert taken.upcoming() == [3]
+        assert await anext(taken) == [3]
