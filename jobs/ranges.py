@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
 from jobs.errors import SourceChangedError
@@ -13,21 +14,21 @@ from jobs.sources.ranges import boundaries
 if TYPE_CHECKING:
     from jobs.sources.layout import Layout
 
-# A quarter of a second's work or more, against the hundredth that a run costs. They are that small so that
-# workers end at about the same time: one may take several ranges at once while another finds none.
-LEAST_BYTES = 8 * 1024 * 1024
+# A second's work. Of smaller ones more posts wait for parents that are being loaded at the same time, and each
+# has few batches to make ready; of larger ones the last would keep one worker busy while the others have ended.
+RANGE_BYTES = 32 * 1024 * 1024
 MOST_RANGES = 64
 
 
 def ranges_of(layout: Layout) -> list[ByteRange]:
-    """Cut a file into ranges of about the same size; a small one is a single range.
+    """Cut a file into ranges of about the same size, of at most RANGE_BYTES if they are not too many.
 
     Raises:
         OSError: the file cannot be read.
 
     """
     mtime_ns = layout.path.stat().st_mtime_ns
-    begins = boundaries(layout, max(1, min(layout.size // LEAST_BYTES, MOST_RANGES)))
+    begins = boundaries(layout, min(ceil(layout.size / RANGE_BYTES), MOST_RANGES))
     return [
         ByteRange(start=start, stop=stop, size=layout.size, mtime_ns=mtime_ns)
         for start, stop in pairwise([*begins, None])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from models.database import most_connections
+from models.native import IS_COMPILED
 from models.replication import follows, identity, lag
 from models.server import server_of, setting_of
 from models.source_state import source_states
@@ -42,10 +43,11 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at settings, pool size, schedule, database, schema, replica and Redis."""
+    """Look at settings, compiled loops, pool size, schedule, database, schema, replica and Redis."""
     embedded = await running(settings.home)
     return [
         _settings(),
+        _loops(),
         _pool(settings),
         *_schedule(settings),
         *await _database(settings, settings.database_url or embedded.database_url),
@@ -56,6 +58,11 @@ async def examine(settings: Settings) -> list[Finding]:
 def _settings() -> Finding:
     unknown = unknown_settings()
     return Finding("settings", not unknown, f"unknown: {', '.join(unknown)}" if unknown else "all known")
+
+
+def _loops() -> Finding:
+    missing = "no compiler was there when Headrace was installed, so that imports take longer"
+    return Finding("compiled loops", True, "in use" if IS_COMPILED else missing)  # noqa: FBT003 - it is ok
 
 
 def _pool(settings: Settings) -> Finding:

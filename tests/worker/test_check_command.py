@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from models.native import IS_COMPILED
 from tests.conftest import every_database
 
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ def test_check_finds_everything_in_order(headrace: CommandLine) -> None:
     done = headrace("check")
     assert done.code == 0, done.out
     assert {line.split()[0] for line in done.out.splitlines()} == {"ok"}
-    assert len(done.out.splitlines()) == (6 if "sqlite" in done.out else 7)
+    assert len(done.out.splitlines()) == (7 if "sqlite" in done.out else 8)
+
+
+def test_check_says_whether_loops_are_compiled(headrace: CommandLine) -> None:
+    says = "in use" if IS_COMPILED else "no compiler was there when Headrace was installed"
+    assert f"compiled loops: {says}" in headrace("check").out
 
 
 SERVERS = {

@@ -168,7 +168,7 @@ async def test_files_that_are_gone_or_changed_are_said_and_the_rest_is_looked_at
 async def test_a_run_that_was_split_is_verified_with_its_parts(
     resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.ranges.LEAST_BYTES", 500)
+    monkeypatch.setattr("jobs.ranges.RANGE_BYTES", 500)
     write_jsonl(tmp_path / "users.jsonl", json_users(7))
     rows = json_posts(60)
     rows.append(rows[0] | {"score": 9})
