@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from models.run_file import RunFile
 
 LINKS_PER_BATCH = 5_000
-CHUNKS_AHEAD = 2  # one that is made ready while a batch is written, and one that is read meanwhile
+CHUNKS_AHEAD = (
+    2  # of new records: one that is made ready while a batch is written, and one that is read meanwhile
+)
 
 
 def layouts_of(
@@ -166,11 +168,11 @@ class Loading:
             file = await self._note_file(number)
             size = self.context.batch_size or self.writer.records_per_batch
             taking = partial(take_posts if layout.entity == "posts" else take, items, size)
-            async with ahead(taking, how_many=CHUNKS_AHEAD) as chunks:
+            async with ahead(taking) as chunks:
                 writer = replace(
                     self.writer,
-                    insert=chunks.during(self.writer.insert),
-                    send=chunks.during(self.writer.send),
+                    insert=chunks.during(self.writer.insert, how_many=CHUNKS_AHEAD),
+                    send=chunks.during(self.writer.send, how_many=CHUNKS_AHEAD),
                     compare=chunks.during(self.writer.compare),
                 )
                 memory = Memory(chunks)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobs.sources.layout import Layout
 
 # A second's work. Of smaller ones more posts wait for parents that are being loaded at the same time, and
-# each has few batches to make ready; of larger ones the last would keep one worker busy while others have ended.
+# each has few batches to make ready; of larger ones the last keeps one worker busy longer than the others.
 RANGE_BYTES = 32 * 1024 * 1024
 MOST_RANGES = 64
 

@@ -44,15 +44,14 @@ class Work(Generic[Value]):
 
 
 class Ahead(Generic[Taken]):
-    """Gives what `take` gives until that is empty; so many more are taken in a thread while a step waits.
+    """Gives what `take` gives until that is empty; more is taken in a thread while a step waits.
 
     An error of `take` is raised when what was taken before has been given.
     """
 
-    def __init__(self, take: Callable[[], Taken], thread: Executor, how_many: int) -> None:
+    def __init__(self, take: Callable[[], Taken], thread: Executor) -> None:
         self._take = take
         self._thread = thread
-        self._how_many = how_many
         self._taken: deque[Work[Taken]] = deque()
         self._given: list[Taken] = []
 
@@ -71,12 +70,14 @@ class Ahead(Generic[Taken]):
         """Give what comes next, if it is here already."""
         return self._taken[0].peek() if self._taken else None
 
-    def during(self, step: Callable[..., Awaitable[Value]]) -> Callable[..., Awaitable[Value]]:
-        """Make of a step, which should mostly wait, one that begins to take more."""
+    def during(
+        self, step: Callable[..., Awaitable[Value]], *, how_many: int = 1
+    ) -> Callable[..., Awaitable[Value]]:
+        """Make of a step, which should mostly wait, one that begins to take more until so many are here."""
 
         async def begun(*arguments: Any) -> Value:
             self._let_go()
-            self._begin(self._how_many)
+            self._begin(how_many)
             return await step(*arguments)
 
         return begun
@@ -105,9 +106,9 @@ class Ahead(Generic[Taken]):
 
 
 @asynccontextmanager
-async def ahead(take: Callable[[], Taken], *, how_many: int = 1) -> AsyncIterator[Ahead[Taken]]:
+async def ahead(take: Callable[[], Taken]) -> AsyncIterator[Ahead[Taken]]:
     """Read ahead while the block lasts; the thread that does has ended with it."""
-    reading = Ahead(take, ThreadPoolExecutor(1, "reading"), how_many)
+    reading = Ahead(take, ThreadPoolExecutor(1, "reading"))
     try:
         yield reading
     finally:

@@ -101,11 +101,11 @@ async def test_other_work_is_done_before_more_is_taken() -> None:
     async def step() -> None:
         await taken.beside(lambda: None)
 
-    async with ahead(take, how_many=2) as taken:
+    async with ahead(take) as taken:
         assert taken.upcoming() is None
         await anext(taken)
         work = taken.beside(lambda: done.append("other"))
-        await taken.during(step)()
+        await taken.during(step, how_many=2)()
         await work
         assert done == ["taken", "other", "taken", "taken"]
         assert taken.upcoming() == [3]
