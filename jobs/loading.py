@@ -41,9 +41,7 @@ if TYPE_CHECKING:
     from models.run_file import RunFile
 
 LINKS_PER_BATCH = 5_000
-CHUNKS_AHEAD = (
-    2  # of new records: one that is made ready while a batch is written, and one that is read meanwhile
-)
+CHUNKS_AHEAD = 2  # where records are new: one is made ready while a batch is written, and one is read
 
 
 def layouts_of(

@@ -12,7 +12,18 @@ from jobs import loading
 from jobs.chunks import take_posts
 from jobs.loading import layouts_of, load
 from models.copying import prepare_copy
-from tests.factories import SITE, json_posts, posts_of, running, store, user, write_jsonl, writer_for
+from models.tag import tag_names_of
+from tests.factories import (
+    SITE,
+    json_posts,
+    posts_of,
+    run_of,
+    running,
+    store,
+    user,
+    write_jsonl,
+    writer_for,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,3 +78,23 @@ async def test_new_posts_are_made_ready_in_the_reading_thread_while_those_before
     stored = await posts_of(resources.database)
     assert all(row.author_id for row in stored.values())
     assert all(stored[str(n)].parent_id == stored[str(n - 1)].id for n in range(1, 500))
+
+
+async def test_a_batch_with_more_to_do_than_to_insert_goes_the_usual_way(
+    resources: Resources, tmp_path: Path
+) -> None:
+    rows = [row | {"parent_external_id": str(row["external_id"] - 1)} for row in json_posts(600)]
+    rows[250] = rows[150] | {"score": 99}  # in the batch after the one that inserts it
+    rows[350]["tags"] = ["nobody had it before"]
+    rows[470] = rows[420] | {"score": 98}  # in the same batch
+    context = await running(resources, batch_size=100)
+    layouts = layouts_of([str(write_jsonl(tmp_path / "posts.jsonl", rows))], "jsonl", "posts")
+    await load(context, layouts, SITE, writer_for(resources.database))
+    [receipt] = (await run_of(resources, context.run_id)).receipts
+    assert (receipt.records_read, receipt.inserted, receipt.updated) == (600, 598, 2)
+    stored = await posts_of(resources.database)
+    assert (stored["150"].score, stored["420"].score) == (99, 98)
+    async with resources.database.reading() as session:
+        assert await tag_names_of(session, [stored["350"].id]) == {stored["350"].id: ["nobody had it before"]}
+    without = {key for key, row in stored.items() if row.parent_id is None}
+    assert without == {"0", "251", "471"}  # their parents are nowhere in the file
