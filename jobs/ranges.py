@@ -28,7 +28,7 @@ def ranges_of(layout: Layout) -> list[ByteRange]:
 
     """
     mtime_ns = layout.path.stat().st_mtime_ns
-    begins = boundaries(layout, min(ceil(layout.size / RANGE_BYTES), MOST_RANGES))
+    begins = boundaries(layout, max(1, min(ceil(layout.size / RANGE_BYTES), MOST_RANGES)))
     return [
         ByteRange(start=start, stop=stop, size=layout.size, mtime_ns=mtime_ns)
         for start, stop in pairwise([*begins, None])

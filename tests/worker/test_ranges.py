@@ -28,8 +28,14 @@ if TYPE_CHECKING:
     from tests.conftest import CommandLine
     from worker.resources import Resources
 
-POSTS = 1_100  # of 16 KB, so that few rows make two ranges
+POSTS = 1_100  # of 16 KB, so that it takes a while to load them
 NOT_A_POST = {"external_id": "no date"}
+
+
+@pytest.fixture(autouse=True)
+def _two_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the posts be cut in two, if it is done in this process."""
+    monkeypatch.setattr("jobs.ranges.RANGE_BYTES", 10_000_000)
 
 
 def dump(folder: Path, site: str, *, split: bool) -> ImportDump:
@@ -104,6 +110,7 @@ async def test_a_process_killed_in_the_middle_of_its_range_changes_nothing_in_th
     whole = await resources.client.enqueue(dump(tmp_path, "whole", split=False))
     await run_worker(resources, burst=True)
     cut = await resources.client.enqueue(dump(tmp_path, "cut", split=True))
+    await Executor(resources).execute(cut)
     parent = headrace.start("worker", "--processes", 2, HEADRACE_BATCH_SIZE="25")
     try:
         victim = await worker_in_the_middle(resources, cut)
@@ -114,6 +121,7 @@ async def test_a_process_killed_in_the_middle_of_its_range_changes_nothing_in_th
         assert await asyncio.to_thread(parent.wait, 20) == 0
     first, second = await describe(resources, cut), await describe(resources, whole)
     assert first["state"] == State.SUCCEEDED
+    assert [part["job"] for part in first["parts"]].count("import_posts") == 2
     assert max(part.attempt for part in await parts(resources, cut)) == 2
     assert first["entities"]["posts"] == second["entities"]["posts"]
     assert await rows_of(resources, "cut") == await rows_of(resources, "whole")
