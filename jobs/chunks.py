@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from jobs.digests import total
+from jobs.mentions import Mentions
 from jobs.sources.record import BadRecord
-from jobs.writers.references import Mentions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -165,7 +165,8 @@ class Loading:
             items = read(stream, layout, start)
             file = await self._note_file(number)
             size = self.context.batch_size or self.writer.records_per_batch
-            taking = partial(take_posts if layout.entity == "posts" else take, items, size)
+            is_made_ready = layout.entity == "posts" and self.writer.prepare
+            taking = partial(take_posts if is_made_ready else take, items, size)
             async with ahead(taking) as chunks:
                 writer = replace(
                     self.writer,

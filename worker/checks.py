@@ -61,7 +61,7 @@ def _settings() -> Finding:
 
 
 def _loops() -> Finding:
-    missing = "no compiler was there when Headrace was installed, so that imports take longer"
+    missing = "none, as a compiler or Python's headers were missing at the installation; imports take longer"
     return Finding("compiled loops", True, "in use" if IS_COMPILED else missing)  # noqa: FBT003 - it is ok
 
 

@@ -88,9 +88,9 @@ class Memory:
         is_whole = self._chunk and self._chunk.records is records
         return self.chunks.upcoming() if self.chunks and is_whole else None
 
-    def make_ready(self, chunk: Chunk, make: Callable[[], NewPosts] | None) -> None:
+    def make_ready(self, chunk: Chunk, make: Callable[[], NewPosts]) -> None:
         """Make the records of the next batch ready while this one is written."""
-        if self.chunks and make:
+        if self.chunks:
             self._ready = (chunk.records, self.chunks.beside(make))
 
     def ready_for(self, records: Sequence[Record]) -> Work[NewPosts] | None:

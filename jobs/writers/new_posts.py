@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from jobs.mentions import Mentions
     from jobs.sources.record import PostRecord
     from jobs.writers.memory import Memory
-    from jobs.writers.references import Mentions
     from jobs.writers.writer import Prepare
     from models.copying import Copy
     from models.run_file import Origin

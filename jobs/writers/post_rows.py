@@ -28,6 +28,7 @@ said_by = attrgetter(*SAID)
 COLUMNS = ("author_id", "parent_id", *SAID, "missing_since")
 WRITTEN = (*COLUMNS, "word_count", *WHERE)
 INSERTED = (*KEY, *WRITTEN)
+AUTHOR = INSERTED.index("author_id")
 COMPARED = (
     *[Post.__table__.c[name] for name in (*SAID, "missing_since")],
     *(UNLINKED_AUTHOR, UNLINKED_PARENT, tags_of(Post.id)),
@@ -68,6 +69,3 @@ def more_of(origin: Origin, record: PostRecord) -> Values:
 def tags_in(record: PostRecord, tags: Mapping[str, int]) -> AbstractSet[int]:
     """Give the primary keys of a post's tags."""
     return {tags[name] for name in record.tags} if record.tags else NO_TAGS
-
-
-AUTHOR = INSERTED.index("author_id")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from jobs.mentions import Mentions
 from jobs.writers.differences import Differences, layers
 from jobs.writers.memory import Memory
 from jobs.writers.new_posts import look_up
@@ -21,7 +22,7 @@ from jobs.writers.post_rows import (
     said_by,
     tags_in,
 )
-from jobs.writers.references import Mentions, References
+from jobs.writers.references import References
 from jobs.writers.users import write_authors
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
@@ -100,7 +101,8 @@ async def _write_new(
     if (upcoming := memory.upcoming_after(records)) and upcoming.mentions and writer.prepare:
         theirs = cast("Sequence[PostRecord]", upcoming.records)
         found = await look_up(session, origin, theirs, upcoming.mentions, memory, new.keys)
-        memory.make_ready(upcoming, partial(found.made_ready, writer.prepare) if found else None)
+        if found:
+            memory.make_ready(upcoming, partial(found.made_ready, writer.prepare))
     await writer.send(session, new.posts)
     if new.links:
         await writer.send(session, new.links)
