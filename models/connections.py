@@ -1,8 +1,9 @@
-"""What a connection to SQLite is told, and what is asked of one that has rested."""
+"""What a new connection is told, and what is asked of one that has rested."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import sqlite3
 import time
 from functools import partial
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SQLITE_BUSY_TIMEOUT_MS = 30_000
 SQLITE_TRY_EVERY_SECONDS = 0.002
 REST_SECONDS = 1.0
+SEND_BUFFER_BYTES = 1024 * 1024
 
 
 def ping_after_rest(engine: AsyncEngine) -> None:
@@ -44,6 +46,21 @@ def ping_after_rest(engine: AsyncEngine) -> None:
             dialect.do_ping(connection)
         except dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error
+
+
+def widen_sockets(engine: AsyncEngine) -> None:
+    """Let the socket of a PostgreSQL on this host hold more of a COPY.
+
+    The server does not run out of rows then while threads have the interpreter and the event loop waits for
+    it. Linux gives no more than `net.core.wmem_max`; of TCP it chooses the size by itself.
+    """
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: Any, _record: object) -> None:
+        # The driver has no public way to its socket.
+        wire = connection.driver_connection._transport.get_extra_info("socket")  # noqa: SLF001
+        if wire.family == socket.AF_UNIX:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
 
 def prepare_sqlite(engine: AsyncEngine) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
-from models.connections import ping_after_rest, prepare_sqlite
+from models.connections import ping_after_rest, prepare_sqlite, widen_sockets
 from models.dialect import is_away
 from models.mysql import MYSQL_OPTIONS, prepare_mysql
 from models.pgbouncer import committing, prepare_pgbouncer
@@ -125,6 +125,8 @@ def _engine(url: str, pool_size: int, application: str) -> AsyncEngine:
         ping_after_rest(engine)
     if engine.dialect.name == "mysql":
         prepare_mysql(engine)
+    if engine.dialect.name == "postgresql":
+        widen_sockets(engine)
     return engine
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +52,17 @@ def test_libpqs_sslmode_is_understood() -> None:
 def test_other_urls_are_refused(given: str) -> None:
     with pytest.raises(ValueError, match="database"):
         async_url(given)
+
+
+async def test_a_local_postgresql_can_be_sent_much_at_once(resources: Resources) -> None:
+    async with resources.database.writing() as session:
+        connection = await (await session.connection()).get_raw_connection()
+        assert connection.driver_connection
+        wire = connection.driver_connection._transport.get_extra_info("socket")  # noqa: SLF001 - no other way
+        size = wire.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    allowed = int(Path("/proc/sys/net/core/wmem_max").read_text())
+    assert wire.family == socket.AF_UNIX
+    assert size == 2 * min(connections.SEND_BUFFER_BYTES, allowed)  # doubled for what Linux keeps beside
 
 
 @every_database
