@@ -9,15 +9,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from jobs.requests import (
-    ImportDump,
-    ImportPosts,
-    ImportRecords,
-    ImportUsers,
-    RefreshAuthorStats,
-    ReplayRejects,
-    RevertRun,
-)
+from jobs.import_requests import ImportDump, ImportPosts, ImportRecords, ImportUsers
+from jobs.requests import RefreshAuthorStats, ReplayRejects, RevertRun
 from models import FormerRow, Post, State, User
 from models.post_changes import create_post, delete_post, update_post
 from models.stats_upkeep import drifted

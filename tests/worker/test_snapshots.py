@@ -13,8 +13,9 @@ from msgspec import structs
 from sqlalchemy import func, select
 
 from jobs.errors import InputError
+from jobs.import_requests import ImportDump, ImportPosts, ImportUsers
 from jobs.loading import layouts_of, load, load_files
-from jobs.requests import ImportDump, ImportPosts, ImportUsers, SweepSite
+from jobs.requests import SweepSite
 from jobs.snapshots import Snapshot, noting
 from jobs.writers.posts import write_posts
 from models import Post, Run, SeenRow, State, Tag, User

@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import func, select
 
-from jobs.requests import ImportDump
+from jobs.import_requests import ImportDump
 from models import Run, Schedule, SourceState, Tick
 from models.clock import now
 from models.post import Post
