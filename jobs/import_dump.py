@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.errors import InputError
 from jobs.fetching.fetched import fetched
+from jobs.import_requests import ImportPosts, ImportTags, ImportUsers
 from jobs.loading import layouts_of, load
 from jobs.ranges import ranges_of
 from jobs.reject_limit import RejectLimit
-from jobs.requests import ImportPosts, ImportTags, ImportUsers, LinkPosts, RefreshAuthorStats, SweepSite
+from jobs.requests import LinkPosts, RefreshAuthorStats, SweepSite
 from jobs.snapshots import Snapshot
 from jobs.watching import Watch
 from jobs.writers.registry import choose_writer
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobs.context import JobContext
+    from jobs.import_requests import ImportDump
     from jobs.request_values import ByteRange
-    from jobs.requests import ImportDump, Request
+    from jobs.requests import Request
     from jobs.sources.opening import Layout
 
 UNCHANGED = {"unchanged": True}

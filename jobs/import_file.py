@@ -14,7 +14,7 @@ from jobs.writers.registry import choose_writer
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
-    from jobs.requests import ImportPosts, ImportTags, ImportUsers
+    from jobs.import_requests import ImportPosts, ImportTags, ImportUsers
 
 
 async def import_file(context: JobContext, request: ImportUsers | ImportPosts | ImportTags) -> dict[str, Any]:

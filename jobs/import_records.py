@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobs.context import JobContext
-    from jobs.requests import ImportRecords
+    from jobs.import_requests import ImportRecords
     from jobs.sources.record import Entity
     from jobs.writers.writer import Writer
 

@@ -7,7 +7,7 @@ from jobs.planning.asked import Manner, plan_asked
 
 if TYPE_CHECKING:
     from jobs.context import JobContext
-    from jobs.requests import PlanImport
+    from jobs.import_requests import PlanImport
 
 
 async def plan_import(context: JobContext, request: PlanImport) -> dict[str, Any]:

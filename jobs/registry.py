@@ -9,6 +9,7 @@ from jobs.export_rows import export_rows
 from jobs.import_dump import import_dump
 from jobs.import_file import import_file
 from jobs.import_records import import_records
+from jobs.import_requests import ImportDump, ImportPosts, ImportRecords, ImportTags, ImportUsers, PlanImport
 from jobs.link_posts import link_posts
 from jobs.plan_import import plan_import
 from jobs.prune_history import prune_history
@@ -17,13 +18,7 @@ from jobs.refresh_author_stats import refresh_author_stats
 from jobs.replay_rejects import replay_rejects
 from jobs.requests import (
     ExportRows,
-    ImportDump,
-    ImportPosts,
-    ImportRecords,
-    ImportTags,
-    ImportUsers,
     LinkPosts,
-    PlanImport,
     PruneHistory,
     RebuildAuthorStats,
     RefreshAuthorStats,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from jobs.import_requests import ImportRequest
     from jobs.request_values import Missing
-    from jobs.requests import ImportRequest
     from jobs.sources.record import Entity, Record
     from jobs.writers.bisection import Write
     from jobs.writers.written import Written

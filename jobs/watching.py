@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from jobs.context import JobContext
     from jobs.fetching.threads import Ending
+    from jobs.import_requests import ImportDump
     from jobs.request_values import Expected
-    from jobs.requests import ImportDump
     from jobs.sources.layout import Layout
     from models.source_state import SourceState
 

@@ -7,7 +7,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from jobs.client import row_of
 from jobs.context import JobContext
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from sqlalchemy import ColumnElement
+
     from jobs.requests import Request
     from jobs.writers.writer import Writer
+    from models.base import Base
     from worker.resources import Resources
 
 SITE = "tests"
@@ -90,6 +93,12 @@ async def posts_of(database: Database, site: str = SITE) -> dict[str, Post]:
     async with database.reading() as session:
         rows = await session.scalars(select(Post).where(Post.site == site))
         return {row.external_id: row for row in rows}
+
+
+async def count_of(database: Database, model: type[Base], *conditions: ColumnElement[bool]) -> int:
+    """Count the rows of a table, or those that meet conditions."""
+    async with database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
 
 
 def write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> Path:

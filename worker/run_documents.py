@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from jobs import digests
 from jobs.fetching.places import shown
-from jobs.requests import ImportRecords, SweepSite
+from jobs.import_requests import ImportRecords
+from jobs.requests import SweepSite
 from models.family import family, parts_of
 from models.receipt import COUNTS
 from models.reject import rejects_by_rule

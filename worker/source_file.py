@@ -11,10 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from jobs.errors import InputError
 from jobs.fetching.places import is_local, local_path
+from jobs.import_requests import ImportDump
 from jobs.keepable import Text
 from jobs.mapping_file import read_mapping
 from jobs.request_values import Expected, FormatChoice, Missing, SiteName, SourceName
-from jobs.requests import ImportDump
 from worker.settings import TimeZone
 
 if TYPE_CHECKING:

@@ -17,15 +17,10 @@ from headrace_client.errors import (
     UnreadableError,
 )
 from headrace_client.http_client import HeadraceClient
+from jobs.import_requests import ImportDump, ImportPosts, ImportRecords, ImportTags, ImportUsers, PlanImport
 from jobs.mapping import FieldMapping
 from jobs.requests import (
     ExportRows,
-    ImportDump,
-    ImportPosts,
-    ImportRecords,
-    ImportTags,
-    ImportUsers,
-    PlanImport,
     PruneHistory,
     RebuildAuthorStats,
     RefreshAuthorStats,

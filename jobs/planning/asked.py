@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from jobs.import_requests import ImportDump, PlanImport
 from jobs.loading import layouts_of
 from jobs.planning.limits import Limits
 from jobs.planning.plan import plan
-from jobs.requests import ImportDump, PlanImport
 from jobs.writers.registry import choose_writer
 from models.dialect import dialect_of
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from jobs.fetching.original import Original
-    from jobs.requests import ImportPosts, ImportTags, ImportUsers
+    from jobs.import_requests import ImportPosts, ImportTags, ImportUsers
     from jobs.sources.bounds import Bounds
     from jobs.sources.record import Entity
 

@@ -9,7 +9,7 @@ from jobs.reject_limit import RejectLimit
 from jobs.snapshots import Snapshot
 
 if TYPE_CHECKING:
-    from jobs.requests import ImportRequest
+    from jobs.import_requests import ImportRequest
     from jobs.sources.bounds import Bounds
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobs.chunks import take
+from jobs.import_requests import ImportDump, ImportPosts, ImportTags, ImportUsers
 from jobs.planning.foreseen import foreseeing
 from jobs.planning.foresight import Foresight
 from jobs.planning.posts import plan_posts
@@ -17,7 +18,6 @@ from jobs.planning.tally import SUMS, Tally
 from jobs.planning.users import plan_users
 from jobs.planning.vanishing import look_for_vanished
 from jobs.reading_ahead import ahead
-from jobs.requests import ImportDump, ImportPosts, ImportTags, ImportUsers
 from jobs.sources.opening import opened, read
 from models.pace import pace_of
 from models.user import users_by_ids

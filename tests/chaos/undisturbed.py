@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from jobs.requests import ImportDump
+from jobs.import_requests import ImportDump
 from tests.chaos.settled import settled
 from tests.chaos.truth import Rows, truth
 from worker.main import working

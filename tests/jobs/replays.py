@@ -12,7 +12,8 @@ import msgspec
 from sqlalchemy import select, text
 from sqlalchemy.orm import undefer
 
-from jobs.requests import ImportDump, RefreshAuthorStats, ReplayRejects
+from jobs.import_requests import ImportDump
+from jobs.requests import RefreshAuthorStats, ReplayRejects
 from jobs.sources import fields, lines
 from models import Reject
 from tests.chaos.truth import differences, truth

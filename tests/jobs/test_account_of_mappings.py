@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.requests import ImportPosts, PlanImport, VerifyRun
+from jobs.import_requests import ImportPosts, PlanImport
+from jobs.requests import VerifyRun
 from tests.conftest import every_database
 from tests.factories import SITE, store, user
 from tests.jobs.test_mapped_import import MAPPING, run_it, statuses, written

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from jobs.client import JobClient, open_client
-from jobs.requests import ImportPosts, RefreshAuthorStats
+from jobs.import_requests import ImportPosts
+from jobs.requests import RefreshAuthorStats
 from models import Run, State, Tag
 from tests.conftest import every_database, many_writers
 from tests.factories import run_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobs.errors import InputError
-from jobs.requests import ImportPosts
+from jobs.import_requests import ImportPosts
 from models.exports import EXPORTS
 from tests.conftest import every_database
 from tests.factories import NOON, SITE, post, run_of, store, user

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from jobs.client import row_of
 from jobs.import_records import import_records
-from jobs.requests import ImportPosts, ImportRecords, ImportTags, ImportUsers
+from jobs.import_requests import ImportPosts, ImportRecords, ImportTags, ImportUsers
 from models import Reject, Run, State, Tag, User
 from models.run_file import files_of
 from tests.chaos.truth import truth

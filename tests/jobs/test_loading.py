@@ -14,8 +14,8 @@ from sqlalchemy import func, select, update
 
 from jobs.errors import InputError
 from jobs.fetching.places import local_path
+from jobs.import_requests import ImportDump, ImportPosts, ImportUsers
 from jobs.loading import layouts_of, load
-from jobs.requests import ImportDump, ImportPosts, ImportUsers
 from models import Post, Receipt, Reject, Run, State, User
 from models.claim import claim
 from tests.conftest import every_database, many_writers

@@ -12,9 +12,9 @@ from sqlalchemy import select, update
 
 from jobs.digests import total
 from jobs.files import layout_of
+from jobs.import_requests import ImportDump, ImportPosts
 from jobs.loading import layouts_of, load
 from jobs.mapping import FieldMapping
-from jobs.requests import ImportDump, ImportPosts
 from jobs.sources.opening import opened, read
 from jobs.sources.record import PostRecord
 from models import Run, State, User

@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.columns import COLUMNS
+from jobs.import_requests import ImportDump, ImportPosts, ImportUsers
 from jobs.mapping import FieldMapping
 from jobs.mapping_file import read_mapping
-from jobs.requests import ImportDump, ImportPosts, ImportUsers
 from jobs.sources.errors import MappingError
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import delete
 
+from jobs.import_requests import ImportRecords
 from jobs.loading import layouts_of, load
 from jobs.origins import origin_of
-from jobs.requests import ImportRecords
 from jobs.verifying.run import verify_run
 from models import Run
 from models.post import Post

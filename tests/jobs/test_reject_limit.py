@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select
 
+from jobs.import_requests import ImportDump, ImportPosts
 from jobs.loading import layouts_of, load
 from jobs.reject_limit import RejectLimit
-from jobs.requests import ImportDump, ImportPosts
 from models import Run, State
 from models.family import parts_of
 from models.run import retry_runs

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select, update
 
 from jobs.errors import InputError
+from jobs.import_requests import ImportDump, ImportPosts
 from jobs.replay_rejects import replay_rejects
 from jobs.replaying import Replaying
-from jobs.requests import ImportDump, ImportPosts, RefreshAuthorStats, ReplayRejects, RevertRun
+from jobs.requests import RefreshAuthorStats, ReplayRejects, RevertRun
 from models import Reject, Run
 from models.family import parts_of
 from models.post_changes import update_post

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select, update
 
-from jobs.requests import ImportPosts, ReplayRejects
+from jobs.import_requests import ImportPosts
+from jobs.requests import ReplayRejects
 from jobs.rereading import read_again
 from jobs.sources.record import BadRecord
 from models import Post, Reject

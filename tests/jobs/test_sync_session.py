@@ -10,7 +10,8 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from jobs.requests import ImportPosts, RefreshAuthorStats
+from jobs.import_requests import ImportPosts
+from jobs.requests import RefreshAuthorStats
 from jobs.sync_session import enqueue_in
 from models import Run, State, Tag
 from models.outbox import Unique

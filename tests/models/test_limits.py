@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, update
 
+from jobs.import_requests import ImportDump
 from jobs.registry import BY_NAME
-from jobs.requests import ExportRows, ImportDump, PruneHistory, RefreshAuthorStats
+from jobs.requests import ExportRows, PruneHistory, RefreshAuthorStats
 from models import Limit, Run, State
 from models.claim import Claim, claim, take_back_expired
 from models.clock import now

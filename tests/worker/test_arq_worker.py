@@ -9,7 +9,8 @@ from uuid import UUID
 from arq.connections import RedisSettings, create_pool
 from sqlalchemy import select, update
 
-from jobs.requests import ImportPosts, RefreshAuthorStats
+from jobs.import_requests import ImportPosts
+from jobs.requests import RefreshAuthorStats
 from models import Run, State
 from models.clock import now
 from models.family import family

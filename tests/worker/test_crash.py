@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobs.requests import ImportDump
+from jobs.import_requests import ImportDump
 from models import State
 from tests.chaos.caught import caught
 from tests.chaos.fail_points import MID_BATCH

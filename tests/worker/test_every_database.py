@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.requests import ImportDump
+from jobs.import_requests import ImportDump
 from tests.chaos.caught import caught
 from tests.chaos.fail_points import MID_BATCH
 from tests.chaos.settled import settled

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from sqlalchemy import select, update
 
 from jobs.errors import InputError, RetryLaterError
+from jobs.import_requests import ImportPosts
 from jobs.registry import BY_NAME, JOBS
-from jobs.requests import ImportPosts, PruneHistory, RebuildAuthorStats, RefreshAuthorStats
+from jobs.requests import PruneHistory, RebuildAuthorStats, RefreshAuthorStats
 from models import Run, State
 from models.clock import now
 from tests.conftest import every_database, many_writers

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, update
 
-from jobs.requests import ImportDump, ImportPosts
+from jobs.import_requests import ImportDump, ImportPosts
 from models import Reject, Run, State
 from models.clock import now
 from models.family import cancel_runs

@@ -15,7 +15,7 @@ import pytest_asyncio
 from sqlalchemy import text, update
 from sqlalchemy.exc import DBAPIError
 
-from jobs.requests import ImportPosts
+from jobs.import_requests import ImportPosts
 from models import Run, State, Tag
 from models.claim import take_back_expired
 from models.clock import now

@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 
 from jobs.errors import LeaseLostError
-from jobs.requests import ImportPosts
+from jobs.import_requests import ImportPosts
 from models.family import cancel_runs
 from models.queue_depth import Depth
 from tests.conftest import every_database

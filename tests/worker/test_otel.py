@@ -13,7 +13,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from jobs.requests import ImportPosts
+from jobs.import_requests import ImportPosts
 from tests.conftest import every_database
 from tests.factories import SITE, json_posts, run_of, write_jsonl
 from tests.worker.collector import collecting

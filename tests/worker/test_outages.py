@@ -15,7 +15,8 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobs.requests import ImportPosts, RefreshAuthorStats
+from jobs.import_requests import ImportPosts
+from jobs.requests import RefreshAuthorStats
 from models import Run, State
 from models.run import FINISHED
 from tests.chaos.fail_points import BATCH_BEGUN, COMMITTED_NOT_SEEN

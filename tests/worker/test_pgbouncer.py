@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from jobs.requests import ImportDump
+from jobs.import_requests import ImportDump
 from models import Run, State
 from models.database import open_database
 from models.family import cancel_runs, family

@@ -12,7 +12,8 @@ import pytest
 from py7zr import SevenZipFile
 from sqlalchemy import update
 
-from jobs.requests import PlanImport, VerifyRun, VerifySite
+from jobs.import_requests import PlanImport
+from jobs.requests import VerifyRun, VerifySite
 from models import Post
 from tests.chaos.settled import settled
 from tests.chaos.truth import truth

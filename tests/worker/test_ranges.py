@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from jobs.requests import ImportDump
+from jobs.import_requests import ImportDump
 from models import Run, State
 from models.family import OPEN, family, parts_of
 from models.run import FINISHED

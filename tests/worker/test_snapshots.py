@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import structs
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from jobs.errors import InputError
-from jobs.loading import layouts_of, load, load_files
-from jobs.requests import ImportDump, ImportPosts, ImportUsers, SweepSite
-from jobs.snapshots import Snapshot, noting
+from jobs.import_requests import ImportDump, ImportPosts
+from jobs.snapshots import noting
 from jobs.writers.posts import write_posts
-from models import Post, Run, SeenRow, State, Tag, User
+from models import Post, Run, SeenRow, State, User
 from models.run_file import Origin
 from models.stats_upkeep import drifted
 from tests.chaos.truth import Rows, differences, truth
@@ -25,10 +23,10 @@ from tests.chaos.undisturbed import SITE, undisturbed_import
 from tests.conftest import BACKENDS, every_database
 from tests.contents import contents
 from tests.factories import (
+    count_of,
     json_posts,
     json_users,
     post,
-    posts_of,
     run_of,
     running,
     user,
@@ -38,9 +36,7 @@ from tests.factories import (
 from tests.stumbling import stumble_through
 from tests.two_dumps import cut, write_two_dumps
 from tests.worker.carried_out import done
-from worker.execution import Executor
 from worker.main import run_worker
-from worker.outcomes import Succeeded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,14 +83,9 @@ def dump(folder: Path, **how: Any) -> ImportDump:
     return ImportDump(urls=(str(folder),), site=SITE, **how)
 
 
-async def count(resources: Resources, model: Any, *conditions: Any) -> int:
-    async with resources.database.reading() as session:
-        return await session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
-
-
 async def check_equal(resources: Resources, fresh: dict[str, Rows]) -> None:
     assert differences(loaded(await truth(resources.database)), fresh) == []
-    assert await count(resources, SeenRow) == 0
+    assert await count_of(resources.database, SeenRow) == 0
     async with resources.database.reading() as session:
         assert await drifted(session) == 0
 
@@ -157,10 +148,10 @@ async def test_a_dump_that_was_cut_off_is_refused_and_deletes_nothing_unless_for
         f"the files lack 119 of 200 posts of {SITE}; beyond 25 % they are taken for cut off: nothing was "
         "deleted or marked; look at the files, and import them with --force if they are whole"
     )
-    assert await count(resources, Post) == 200
+    assert await count_of(resources.database, Post) == 200
     run = await done(resources, request.model_copy(update={"force": True}))
     assert (run["state"], run["deleted"]) == (State.SUCCEEDED, 119)
-    assert await count(resources, Post) == 81
+    assert await count_of(resources.database, Post) == 81
 
 
 async def test_the_share_is_a_setting(headrace: CommandLine, resources: Resources, tmp_path: Path) -> None:
@@ -186,73 +177,7 @@ async def test_files_without_a_single_record_empty_no_site(resources: Resources,
     run = await done(resources, dump(folder, snapshot=True))
     assert run["state"] == State.FAILED
     assert "the files lack 7 of 7 users" in run["error"]
-    assert await count(resources, User) == 7
-
-
-@every_database
-async def test_marks_are_set_and_taken_off_by_records_that_come_back(
-    resources: Resources, tmp_path: Path
-) -> None:
-    whole = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
-    part = cut(whole, tmp_path / "part.posts.jsonl", 0.9)
-    await done(resources, ImportPosts(url=str(whole), site=SITE))
-    run = await done(resources, ImportPosts(url=str(part), site=SITE, snapshot=True, missing="mark"))
-    assert (run["deleted"], run["result"]["vanished"]) == (0, {"posts": 2})
-    marked = {key: row.missing_since for key, row in (await posts_of(resources.database, SITE)).items()}
-    assert {key for key, since in marked.items() if since} == {"18", "19"}
-    run = await done(resources, ImportPosts(url=str(part), site=SITE, snapshot=True, missing="mark"))
-    assert run["result"]["vanished"] == {"posts": 0}
-    assert {k: p.missing_since for k, p in (await posts_of(resources.database, SITE)).items()} == marked
-    run = await done(resources, ImportPosts(url=str(whole), site=SITE))
-    assert (run["updated"], run["unchanged"]) == (2, 18)
-    assert await count(resources, Post, Post.missing_since.is_not(None)) == 0
-
-
-@every_database
-async def test_what_is_kept_is_only_counted(resources: Resources, tmp_path: Path) -> None:
-    whole = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
-    await done(resources, ImportPosts(url=str(whole), site=SITE))
-    before = await contents(resources.database)
-    part = cut(whole, tmp_path / "part.posts.jsonl", 0.5)
-    run = await done(resources, ImportPosts(url=str(part), site=SITE, snapshot=True, missing="keep"))
-    assert (run["state"], run["result"]["vanished"]) == (State.SUCCEEDED, {"posts": 10})
-    assert await contents(resources.database) == before
-
-
-@every_database
-async def test_a_snapshot_of_users_alone_leaves_posts_with_the_names_of_those_who_went(
-    resources: Resources, tmp_path: Path
-) -> None:
-    await done(
-        resources, ImportPosts(url=str(write_jsonl(tmp_path / "posts.jsonl", json_posts(20))), site=SITE)
-    )
-    users = write_jsonl(tmp_path / "users.jsonl", json_users(7))
-    await done(resources, ImportUsers(url=str(users), site=SITE))
-    rest = cut(users, tmp_path / "rest.users.jsonl", 0.9)
-    run = await done(resources, ImportUsers(url=str(rest), site=SITE, snapshot=True))
-    assert (run["deleted"], await count(resources, Post)) == (1, 20)
-    left = (await posts_of(resources.database, SITE))["6"]
-    assert (left.author_id, left.author_external_id, left.author_name) == (None, "6", "user 6")
-    async with resources.database.reading() as session:
-        assert await drifted(session) == 0
-
-
-@every_database
-async def test_a_snapshot_leaves_other_sites_alone_and_tags_that_they_have(
-    resources: Resources, tmp_path: Path
-) -> None:
-    rows = json_posts(20)
-    mine = write_jsonl(tmp_path / "posts.jsonl", [row | {"tags": ["mine", "both"]} for row in rows])
-    others = write_jsonl(tmp_path / "other.posts.jsonl", [row | {"tags": ["both", "theirs"]} for row in rows])
-    names = write_jsonl(tmp_path / "other.tags.jsonl", [{"name": "named-by-them"}])
-    await done(resources, ImportPosts(url=str(mine), site=SITE))
-    for path in (others, names):
-        await done(resources, ImportDump(urls=(str(path),), site="other"))
-    bare = write_jsonl(tmp_path / "bare.posts.jsonl", [row | {"tags": []} for row in rows])
-    await done(resources, ImportPosts(url=str(bare), site=SITE, snapshot=True))
-    assert len(await posts_of(resources.database, "other")) == 20
-    async with resources.database.reading() as session:
-        assert set(await session.scalars(select(Tag.name))) == {"both", "theirs", "named-by-them"}
+    assert await count_of(resources.database, User) == 7
 
 
 async def test_one_dump_of_a_site_is_loaded_at_a_time_until_its_last_part(
@@ -278,25 +203,6 @@ async def test_one_dump_of_a_site_is_loaded_at_a_time_until_its_last_part(
 
 
 @every_database
-async def test_what_another_import_brought_meanwhile_is_not_swept_away(
-    resources: Resources, tmp_path: Path
-) -> None:
-    posts = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
-    await done(resources, ImportPosts(url=str(posts), site=SITE))
-    context = await running(resources)
-    layouts = layouts_of([str(cut(posts, tmp_path / "part.posts.jsonl", 0.9))], "auto")
-    how = (context, layouts, SITE, writer_for(resources.database))
-    snapshot = Snapshot("delete", force=True)
-    await load_files(*how, snapshot=snapshot)
-    more = write_jsonl(tmp_path / "more.posts.jsonl", json_posts(30)[25:])
-    newer = await resources.client.enqueue(ImportPosts(url=str(more), site=SITE))
-    assert isinstance(await Executor(resources).execute(newer), Succeeded)
-    with pytest.raises(InputError, match=f"run {newer} has written to {SITE} since"):
-        await load(*how, snapshot=snapshot)
-    assert await count(resources, Post) == 25
-
-
-@every_database
 async def test_an_author_whom_a_post_carries_is_in_the_snapshot(resources: Resources) -> None:
     context = await running(resources)
     record = structs.replace(post(1, author=7), author=user(7))
@@ -308,19 +214,3 @@ async def test_an_author_whom_a_post_carries_is_in_the_snapshot(resources: Resou
             "posts": await session.scalar(select(Post.id)),
             "users": await session.scalar(select(User.id)),
         }
-
-
-async def test_a_sweep_that_is_asked_for_by_itself_is_refused(resources: Resources, tmp_path: Path) -> None:
-    posts = write_jsonl(tmp_path / "posts.jsonl", json_posts(20))
-    await done(resources, ImportPosts(url=str(posts), site=SITE))
-    run = await done(resources, SweepSite(site=SITE, entities=("posts",), force=True))
-    assert run["state"] == State.FAILED
-    assert await count(resources, Post) == 20
-
-
-def test_what_becomes_of_missing_rows_is_for_snapshots(headrace: CommandLine, tmp_path: Path) -> None:
-    path = write_jsonl(tmp_path / "posts.jsonl", json_posts(2))
-    for option in (("--missing", "mark"), ("--force",)):
-        refused = headrace("import", path, "--site", SITE, *option)
-        assert refused.code == 2
-        assert "--missing and --force are for --snapshot" in refused.err

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
-from jobs.requests import ImportDump
+from jobs.import_requests import ImportDump
 from models import Run, State
 from models.clock import now
 from models.family import OPEN, family, parts_of, with_parts

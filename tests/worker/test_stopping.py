@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import update
 
-from jobs.requests import ImportPosts, RefreshAuthorStats
+from jobs.import_requests import ImportPosts
+from jobs.requests import RefreshAuthorStats
 from models import Run, State
 from models.claim import claim
 from models.clock import now

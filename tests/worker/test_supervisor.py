@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from jobs.requests import ImportPosts
+from jobs.import_requests import ImportPosts
 from models import State
 from tests.factories import SITE, json_posts, run_of, write_jsonl
 from tests.worker.probing import ask, free_port, until

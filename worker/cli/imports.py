@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from jobs.fetching.archives import is_archive
 from jobs.fetching.places import is_local, local_path
+from jobs.import_requests import ImportDump, ImportPosts, ImportTags, ImportUsers
 from jobs.loading import layouts_of
 from jobs.mapping_file import read_mapping
 from jobs.request_values import FormatChoice, Missing
-from jobs.requests import ImportDump, ImportPosts, ImportTags, ImportUsers
 from jobs.writers.registry import choose_writer
 from worker.cli.app import start
 from worker.cli.asking import answer, asking_options, writer_option

@@ -11,8 +11,8 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from jobs.fetching.original import Original
+from jobs.import_requests import ImportDump
 from jobs.planning.asked import Manner, plan_asked
-from jobs.requests import ImportDump
 from worker.cli.app import out, print_json, run_async
 from worker.fetching import fetcher_of
 from worker.resources import open_resources

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jobs.requests import ImportDump
+from jobs.import_requests import ImportDump
 from models.rankings import Ranking, top_authors
 from worker.checks import examine
 from worker.cli.app import err, out, run_async, start

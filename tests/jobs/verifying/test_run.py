@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select, update
 
 from jobs.errors import InputError
+from jobs.import_requests import ImportDump, ImportPosts
 from jobs.loading import layouts_of, load
-from jobs.requests import ImportDump, ImportPosts, RefreshAuthorStats
+from jobs.requests import RefreshAuthorStats
 from jobs.verifying.run import verify_run
 from models import Post, Receipt, Reject, Run, State
 from models.post_changes import delete_post, update_post

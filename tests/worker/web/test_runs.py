@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from jobs.requests import ImportDump, RebuildAuthorStats, RefreshAuthorStats
+from jobs.import_requests import ImportDump
+from jobs.requests import RebuildAuthorStats, RefreshAuthorStats
 from models import Reject, Run
 from tests.conftest import every_database
 from tests.factories import post, store, user
