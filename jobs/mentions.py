@@ -16,6 +16,7 @@ class Mentions:
     """The external ids and the names of tags that posts mention; whoever reads ahead can find them out."""
 
     ids: list[str]
+    are_distinct: bool
     tags: set[str]
     authors: set[str]
     parents: set[str]
@@ -28,6 +29,7 @@ class Mentions:
         ids = [r.external_id for r in records]
         return cls(
             ids,
+            len(set(ids)) == len(ids),
             {name for r in records for name in r.tags},
             {r.author_external_id for r in records if r.author_external_id},
             {r.parent_external_id for r in records if r.parent_external_id}.difference(ids),

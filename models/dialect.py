@@ -67,7 +67,7 @@ def array_of(type_: TypeEngine[Any], listed: ColumnElement[str]) -> ColumnElemen
 
 def number_list(values: Iterable[int | None]) -> str:
     """Write whole numbers one after the other, None as `null`."""
-    return ",".join("null" if value is None else str(value) for value in values)
+    return ",".join(map(str, values)).replace("None", "null")
 
 
 def insert_missing(dialect: str, table: FromClause) -> Insert:

@@ -20,16 +20,24 @@ MOST_KEYS = 20_000
 
 
 class Keys:
-    """Primary keys by external id, of the rows that were met last: at most twice MOST_KEYS."""
+    """Primary keys by external id or name, of the rows that were met last: at most twice MOST_KEYS."""
 
-    def __init__(self) -> None:
-        self._recent: dict[str, int] = {}
-        self._before: dict[str, int] = {}
+    def __init__(self, recent: dict[str, int] | None = None, before: dict[str, int] | None = None) -> None:
+        self._recent: dict[str, int] = {} if recent is None else recent
+        self._before: dict[str, int] = {} if before is None else before
+
+    def as_of_now(self) -> Keys:
+        """Give what is remembered now, for a thread: what comes to it may be seen, and nothing goes."""
+        return Keys(self._recent, self._before)
 
     def among(self, external_ids: Collection[str]) -> dict[str, int]:
         """Give those of the keys that are remembered."""
         parts = (self._before, self._recent)
         return {key: part[key] for part in parts for key in external_ids if key in part}
+
+    def missing(self, external_ids: set[str]) -> set[str]:
+        """Give those whose keys are not remembered."""
+        return external_ids.difference(self._recent).difference(self._before)
 
     def has_none(self, external_ids: Collection[str]) -> bool:
         """Tell whether none of the keys is remembered."""
@@ -59,12 +67,13 @@ class Memory:
     """Where the batches come from, if the next may be made ready while one is written."""
     users: Keys = field(default_factory=Keys)
     posts: Keys = field(default_factory=Keys)
+    tags: Keys = field(default_factory=Keys)
     expects_new: bool = False
     """Whether all records of the batch before were new: then nobody asks which of the next are there already.
     The unique key refuses those that are, and the batch is tried again."""
     _was_wrong: bool = False
     _chunk: Chunk | None = None
-    _ready: tuple[Sequence[Record], Work[NewPosts]] | None = None
+    _ready: tuple[Sequence[Record], Work[NewPosts | None]] | None = None
 
     def learn(self, written: Written, records: Sized) -> None:
         """Take the outcome of a batch for that of the next."""
@@ -88,12 +97,12 @@ class Memory:
         is_whole = self._chunk and self._chunk.records is records
         return self.chunks.upcoming() if self.chunks and is_whole else None
 
-    def make_ready(self, chunk: Chunk, make: Callable[[], NewPosts]) -> None:
+    def make_ready(self, chunk: Chunk, make: Callable[[], NewPosts | None]) -> None:
         """Make the records of the next batch ready while this one is written."""
         if self.chunks:
             self._ready = (chunk.records, self.chunks.beside(make))
 
-    def ready_for(self, records: Sequence[Record]) -> Work[NewPosts] | None:
+    def ready_for(self, records: Sequence[Record]) -> Work[NewPosts | None] | None:
         """Give records that are being made ready; what was made of others has lost its reason."""
         ready, self._ready = self._ready, None
         return ready[1] if ready and ready[0] is records else None
@@ -104,3 +113,4 @@ class Memory:
         self.expects_new = False
         self.users.forget()
         self.posts.forget()
+        self.tags.forget()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from jobs.writers.post_rows import INSERTED, authors_of, new_rows, tags_in
-from jobs.writers.references import References
-from models.natural_key import reserve_keys
+from jobs.writers.references import Found
+from models.dialect import reserve_ids
 from models.post import Post
 from models.tag import post_tags, tag_ids
 
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NewPosts:
-    """What is sent of new posts and of their tags, what they refer to, and whose figures they change."""
+    """What is sent of new posts and of their tags, and whose figures they change.
+
+    Also the keys that the next batches need not ask for: those of the posts, and of the authors looked up.
+    """
 
     keys: Mapping[str, int]
     authors: Mapping[str, int]
@@ -43,21 +46,27 @@ class LookedUp:
 
     origin: Origin
     records: Sequence[PostRecord]
-    refer: References
-    keys: Mapping[str, int]
+    found: Found
+    ids: Sequence[int]
     tags: Mapping[str, int]
 
-    def made_ready(self, prepare: Prepare) -> NewPosts:
-        """Make rows and links and encode them, in whichever thread."""
-        rows = new_rows(self.origin, self.records, self.refer, self.keys)
+    def made_ready(self, prepare: Prepare) -> NewPosts | None:
+        """Make rows and links and encode them, in whichever thread; None if a post was met already."""
+        mentions, found = self.found.mentions, self.found
+        if not (
+            found.known.keys().isdisjoint(mentions.ids) and found.remembered_posts.has_none(mentions.ids)
+        ):
+            return None
+        keys = dict(zip(mentions.ids, self.ids, strict=True))
+        rows = new_rows(self.origin, self.records, found.references(), keys)
         links = [
             (key, tag)
-            for key, record in zip(self.keys.values(), self.records, strict=True)
+            for key, record in zip(self.ids, self.records, strict=True)
             for tag in tags_in(record, self.tags)
         ]
         return NewPosts(
-            self.keys,
-            self.refer.authors,
+            keys,
+            found.users,
             authors_of(rows),
             prepare(cast("Table", Post.__table__), INSERTED, rows),
             prepare(post_tags, ("post_id", "tag_id"), links) if links else None,
@@ -74,17 +83,19 @@ async def look_up(
 ) -> LookedUp | None:
     """Ask the database for what posts need that are expected to be new, and `before` them others.
 
-    Give None if there is more to do than to insert them: if one of them was met already or comes twice, one
-    carries its author, or has a tag that is not there.
+    While it is asked nothing else goes on: what takes long is left to whoever makes the posts ready. Give
+    None if there is more to do than to insert them: if one comes twice, carries its author, or has a tag that
+    is not there.
     """
-    ids = mentions.ids
-    is_plain = before.keys().isdisjoint(ids) and memory.posts.has_none(ids) and not mentions.carry_authors
-    if not is_plain or len(set(ids)) < len(ids):
+    if not mentions.are_distinct or mentions.carry_authors:
         return None
-    tags = await tag_ids(session, mentions.tags)
-    if len(tags) < len(mentions.tags):
-        return None
-    refer = await References.of(session, origin.site, mentions, before, memory)
-    reserved = await reserve_keys(session, Post, ids)
-    keys = {key: row_id for key, row_id in reserved.items() if row_id is not None}
-    return LookedUp(origin, records, refer, keys, tags) if len(keys) == len(ids) else None
+    tags = memory.tags.among(mentions.tags)
+    if unknown := mentions.tags.difference(tags):
+        tags |= await tag_ids(session, unknown)
+        if len(tags) < len(mentions.tags):
+            return None
+        memory.tags.keep(tags)
+    found = await Found.of(session, origin.site, mentions, before, memory)
+    ids = await reserve_ids(session, Post.__table__, len(records))
+    given = [one for one in ids if one is not None]
+    return LookedUp(origin, records, found, given, tags) if len(given) == len(ids) else None

@@ -22,7 +22,7 @@ from jobs.writers.post_rows import (
     said_by,
     tags_in,
 )
-from jobs.writers.references import References
+from jobs.writers.references import Found
 from jobs.writers.users import write_authors
 from jobs.writers.written import Written
 from models.author_stats import mark_stale
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from jobs.sources.record import PostRecord
     from jobs.writers.new_posts import NewPosts
+    from jobs.writers.references import References
     from jobs.writers.writer import Writer
     from models.run_file import Origin
 
@@ -133,7 +134,8 @@ class _Writing:
         found = Differences() if is_new else await self._differences(records)
         left = found.left(records)
         mentions = Mentions.of(left)
-        refer = await References.of(self.session, self.origin.site, mentions, found.known, self.memory)
+        known = await Found.of(self.session, self.origin.site, mentions, found.known, self.memory)
+        refer = known.references()
         new = found.new(left)
         keys = await reserve_keys(self.session, Post, [record.external_id for record in new])
         links = await linked_tags(self.session, found.known.values())

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from jobs.mentions import Mentions
     from jobs.writers.memory import Keys, Memory
-    from models.natural_key import Keyed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,19 @@ class References:
     """The primary keys of the users and posts that are referred to, by their external ids."""
 
     authors: Mapping[str, int]
-    parents: dict[str, int | None]
+    parents: Mapping[str, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of those that posts mention: what was asked for, and what is remembered."""
+
+    mentions: Mentions
+    users: Mapping[str, int]
+    posts: Mapping[str, int]
+    remembered_users: Keys
+    remembered_posts: Keys
+    known: Mapping[str, int]
 
     @classmethod
     async def of(
@@ -34,20 +45,25 @@ class References:
         mentions: Mentions,
         known: Mapping[str, int],
         memory: Memory,
-    ) -> References:
-        """Look up those that exist, but for what is remembered and for posts that are `known`.
+    ) -> Found:
+        """Look up those that exist, but for what is remembered and for posts that are `known`."""
+        users, posts = memory.users.as_of_now(), memory.posts.as_of_now()
+        authors, parents = users.missing(mentions.authors), posts.missing(mentions.parents.difference(known))
+        return cls(
+            mentions,
+            await stored_ids(session, User, site, authors),
+            await stored_ids(session, Post, site, parents),
+            users,
+            posts,
+            known,
+        )
+
+    def references(self) -> References:
+        """Put them together; any thread may.
 
         Posts that are among those that mention them get their keys one after the other.
         """
-        parents = mentions.parents - known.keys()
-        return cls(
-            await _ids(session, User, site, mentions.authors, memory.users),
-            {**known, **await _ids(session, Post, site, parents, memory.posts)},
+        return References(
+            {**self.remembered_users.among(self.mentions.authors), **self.users},
+            {**self.known, **self.remembered_posts.among(self.mentions.parents), **self.posts},
         )
-
-
-async def _ids(
-    session: AsyncSession, model: Keyed, site: str, external_ids: set[str], remembered: Keys
-) -> dict[str, int]:
-    found = remembered.among(external_ids)
-    return found | await stored_ids(session, model, site, external_ids - found.keys())

@@ -15,8 +15,9 @@ from jobs.errors import BatchConflictError
 from jobs.loading import layouts_of, load
 from jobs.writers import memory
 from jobs.writers.memory import Keys
-from models import Post, User
+from models import Post, Tag, User
 from models.copying import prepare_copy
+from models.tag_counts import top_tags
 from tests.conftest import every_database, many_writers
 from tests.factories import (
     SITE,
@@ -184,6 +185,24 @@ async def test_a_parent_that_is_deleted_during_an_import_is_linked_no_more(
     stored = await posts_of(resources.database)
     assert len(stored) == 399
     assert {row.parent_id for row in stored.values()} == {None}
+
+
+@every_database
+async def test_a_tag_that_is_deleted_during_an_import_is_made_again(
+    resources: Resources, statements: list[str], tmp_path: Path
+) -> None:
+    rows = [row | {"tags": ["snow"]} for row in json_posts(600)]
+
+    async def remove() -> None:
+        async with resources.database.writing.begin() as session:
+            await session.execute(delete(Tag))
+
+    assert await import_(resources, tmp_path, rows, after_batch={4: remove}) == outcome(inserted=600)
+    if resources.database.engine.dialect.name == "postgresql":
+        asked = [one for one in statements if one.startswith("SELECT") and "FROM tags" in one]
+        assert len(asked) == 2 * (2 + 1)  # by a batch that makes it, and by the one after that
+    async with resources.database.reading() as session:
+        assert [tuple(row) for row in await top_tags(session, SITE, 9)] == [("snow", 200)]
 
 
 @every_database
