@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 from jobs.digests import total
 from jobs.mentions import Mentions
 from jobs.sources.record import BadRecord
+from jobs.writers.post_rows import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from jobs.sources.record import Item, PostRecord, Record
+    from jobs.writers.memory import Memory
 
 BATCH_BYTES = 16 * 1024 * 1024
 FEW = 100  # items at a time: their digests are made soon after they are read, which is a little faster
@@ -31,17 +33,25 @@ class Chunk:
     is_last: bool = False
     """Whether nothing follows; it may not be known yet of a chunk that is full."""
     mentions: Mentions | None = None
-    """What its posts mention, if whoever reads was asked to find out."""
+    """What its posts mention, where they are expected to be new."""
+    lines: list[bytes] = field(default_factory=list)
+    """What its posts say, as one value to be taken once, where rows are expected to say the same."""
 
     def __len__(self) -> int:
         """Count the items."""
         return len(self.records) + len(self.refused)
 
 
-def take_posts(items: Iterator[Item], how_many: int) -> Chunk:
-    """Read the next chunk of posts, and find out what they mention."""
+def take_posts(items: Iterator[Item], how_many: int, memory: Memory) -> Chunk:
+    """Read the next chunk of posts, and find out what will be asked of the database about them."""
     chunk = take(items, how_many)
-    return replace(chunk, mentions=Mentions.of(cast("Sequence[PostRecord]", chunk.records)))
+    records = cast("Sequence[PostRecord]", chunk.records)
+    if memory.expects_new is not False:
+        return replace(chunk, mentions=Mentions.of(records))
+    names = {name for record in records for name in record.tags}
+    tags = memory.tags.among(names)
+    # A tag that got another key meanwhile makes rows look different, and these are read then.
+    return replace(chunk, lines=[lines_of(records, tags)]) if len(tags) == len(names) else chunk
 
 
 def take(items: Iterator[Item], how_many: int) -> Chunk:

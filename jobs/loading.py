@@ -165,8 +165,10 @@ class Loading:
             items = read(stream, layout, start)
             file = await self._note_file(number)
             size = self.context.batch_size or self.writer.records_per_batch
-            is_made_ready = layout.entity == "posts" and self.writer.prepare
-            taking = partial(take_posts if is_made_ready else take, items, size)
+            memory = Memory()
+            taking = partial(take, items, size)
+            if layout.entity == "posts" and self.writer.prepare:
+                taking = partial(take_posts, items, size, memory)
             async with ahead(taking) as chunks:
                 writer = replace(
                     self.writer,
@@ -174,7 +176,7 @@ class Loading:
                     send=chunks.during(self.writer.send, how_many=CHUNKS_AHEAD),
                     compare=chunks.during(self.writer.compare),
                 )
-                memory = Memory(chunks)
+                memory.chunks = chunks
                 write: Write = partial(WRITES[layout.entity], writer, memory=memory)
                 write = noting(write, layout.entity) if self.is_snapshot else write
                 commit = memory.following(partial(self._commit, file, write, stream.bytes_done))

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import BigInteger, Text, bindparam, column, func, select, true
+from sqlalchemy import ARRAY, LargeBinary, Text, bindparam, func, select, true
+from sqlalchemy import cast as cast_in_sql
+from sqlalchemy.dialects.postgresql import JSON
 
 from models.base import UtcDateTime
-from models.dialect import array_of, dialect_of, number_list
-from models.natural_key import stored_ids, stored_rows
+from models.dialect import dialect_of
+from models.natural_key import stored_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from sqlalchemy import ColumnElement, Select
@@ -28,78 +32,95 @@ if TYPE_CHECKING:
 _encode_lines = msgspec.json.Encoder().encode_lines
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's
 MICROSECOND = timedelta(microseconds=1)
+AT_ONCE = 500  # lines, as no other thread goes on meanwhile
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What makes a row of a model like a record: the values of `compared`. `columns` are read of others."""
+
+    model: Keyed
+    columns: tuple[str, ...]
+    compared: tuple[ColumnElement[Any], ...]
+
+    def lines(self, columns: Iterable[Iterable[Any]]) -> bytes:
+        """Write values of `compared`, column by column, as PostgreSQL's `row_to_json` does: a line each row.
+
+        Times are written as the bytes of microseconds. The lines are one value, as the driver would look at
+        each of many several times, and are no string, which might take four bytes for each character. Any
+        thread may do this.
+        """
+        sent = [map(_sent, values) if n in self._times else values for n, values in enumerate(columns)]
+        documents, texts = map(self._kind, *sent), []
+        while some := list(islice(documents, AT_ONCE)):
+            texts.append(_encode_lines(some)[:-1])
+        return b"\n".join(texts)
+
+    @cached_property
+    def _kind(self) -> type[msgspec.Struct]:
+        """Give a struct with the names that PostgreSQL gives to the fields of a row."""
+        names = [(f"f{n}", object) for n in range(1, len(self.compared) + 1)]
+        return msgspec.defstruct("Row", names, gc=False)
+
+    @cached_property
+    def _times(self) -> AbstractSet[int]:
+        return {place for place, one in enumerate(self.compared) if isinstance(one.type, UtcDateTime)}
+
+    @cached_property
+    def unlike(self) -> Select[str, int | None]:
+        """Select external ids and primary keys of rows that are not as said, or are not there.
+
+        It is made once. The values do not become a part of it: it would keep them until it is collected. A
+        row is looked up by its external id and then by its primary key: in one step a table without
+        statistics would be read by another of its indexes.
+        """
+        c = self.model.__table__.c
+        keys = select(func.json_array_elements_text(cast_in_sql(bindparam("keys", type_=Text()), JSON)))
+        lines = func.string_to_array(func.convert_from(bindparam("said", type_=LargeBinary()), "UTF8"), "\n")
+        # Not in FROM, where PostgreSQL would put them all on disk first.
+        given = select(
+            func.unnest(func.array(keys.scalar_subquery(), type_=ARRAY(Text)), type_=Text).label(
+                "external_id"
+            ),
+            func.unnest(lines, type_=Text).label("said"),
+        ).subquery("given")
+        key = select(c.id).where(c.site == bindparam("site"), c.external_id == given.c.external_id)
+        stored = key.limit(1).lateral("stored")
+        sent = [
+            func.timestamptz_send(one) if n in self._times else one for n, one in enumerate(self.compared)
+        ]
+        said = func.row_to_json(func.row(*sent)).cast(Text).label("said")
+        row = select(said).where(c.id == stored.c.id).limit(1).lateral("row")
+        query = select(given.c.external_id, stored.c.id)
+        query = query.select_from(given.outerjoin(stored, true()).outerjoin(row, true()))
+        return query.where(row.c.said.is_distinct_from(given.c.said))
 
 
 async def unlike_rows(
-    session: AsyncSession,
-    model: Keyed,
-    site: str,
-    columns: Sequence[str],
-    compared: Sequence[ColumnElement[Any]],
-    said: Mapping[str, Values],
+    session: AsyncSession, likeness: Likeness, site: str, keys: Sequence[str], lines: Callable[[], bytes]
 ) -> tuple[Stored, AbstractSet[str]]:
-    """Tell the rows of a site that may not be as `said`, by external id, from those that surely are.
+    """Tell the rows of a site that may not be as their records say from those that surely are.
 
-    Map the former to the primary key and the values of `columns`, and name the latter: all of `compared` have
-    the values that were said. PostgreSQL compares by itself, so that nothing travels back of a row that is
-    the same: both sides write the values as JSON. If they should write the same in two ways, the row is read,
-    and whoever asks sees for himself.
+    Map the former, by external id, to the primary key and the values of the likeness's columns, and name the
+    latter: all that is compared is as it stands in the `lines` of the records with these `keys`. PostgreSQL
+    compares by itself, so that nothing travels back of a row that is the same: both sides write the values as
+    JSON. If they should write the same in two ways, the row is read, and whoever asks sees for himself.
     """
-    if not said:
+    if not keys:
         return {}, frozenset()
     if dialect_of(session) != "postgresql":
-        return await stored_rows(session, model, site, said, columns), frozenset()
-    ids = await stored_ids(session, model, site, said)
-    query, times = _unlike(model, tuple(compared))
-    lines = _written((said[key] for key in ids), times)
-    given = {"ids": number_list(ids.values()), "said": lines}
-    unlike = set((await session.scalars(query, given)).all()) if ids else set[int]()
-    same = {key for key, row_id in ids.items() if row_id not in unlike}
-    return await stored_rows(session, model, site, ids.keys() - same, columns), same
+        return await stored_rows(session, likeness.model, site, keys, likeness.columns), frozenset()
+    given = {"site": site, "keys": msgspec.json.encode(keys).decode(), "said": lines()}
+    unlike = dict((await session.execute(likeness.unlike, given)).all())
+    there = [key for key, row_id in unlike.items() if row_id is not None]
+    same = set(keys).difference(unlike)
+    return await stored_rows(session, likeness.model, site, there, likeness.columns), same
 
 
-@lru_cache
-def _unlike(model: Keyed, compared: tuple[ColumnElement[Any], ...]) -> tuple[Select[int], Sequence[int]]:
-    """Select the primary keys of rows that are not as said, or gone; also give the places of times.
-
-    It is made once. The values do not become a part of it: it would keep them until it is collected. Rows are
-    looked up by their primary key, as no other index can be mistaken for it while a table has no statistics.
-    """
-    times = [place for place, one in enumerate(compared) if isinstance(one.type, UtcDateTime)]
-    sent = [func.timestamptz_send(one) if place in times else one for place, one in enumerate(compared)]
-    ids = array_of(BigInteger(), bindparam("ids", type_=Text()))
-    lines = func.string_to_array(bindparam("said", type_=Text()), "\n")
-    given = func.unnest(ids, lines).table_valued(column("id", BigInteger), column("said", Text))
-    given = given.render_derived(name="given")
-    said = func.row_to_json(func.row(*sent)).cast(Text).label("said")
-    row = select(said).where(model.id == given.c.id).limit(1).lateral("stored")
-    query = select(given.c.id).select_from(given.outerjoin(row, true()))
-    return query.where(row.c.said.is_distinct_from(given.c.said)), times
-
-
-def _written(rows: Iterable[Values], times: Sequence[int]) -> str:
-    """Write values as PostgreSQL's `row_to_json` does, a line each; times as the bytes of microseconds.
-
-    They are one text, as the driver would look at each of many several times.
-    """
-    documents = []
-    for row in rows:
-        values = list(row)
-        for place in times:
-            if values[place] is not None:
-                values[place] = _sent(values[place])
-        documents.append(_row(len(values))(*values))
-    return _encode_lines(documents)[:-1].decode()
-
-
-def _sent(moment: datetime) -> str:
+def _sent(moment: datetime | None) -> str | None:
     """Write a time as PostgreSQL sends it; one without a zone, which no row can have, is like none."""
+    if moment is None:
+        return None
     if moment.tzinfo is None:
         return "naive"
     return f"\\x{(moment - EPOCH) // MICROSECOND & 2**64 - 1:016x}"
-
-
-@lru_cache
-def _row(length: int) -> type[msgspec.Struct]:
-    """Give a struct with the names that PostgreSQL gives to the fields of a row."""
-    return msgspec.defstruct("Row", [(f"f{n}", object) for n in range(1, length + 1)], gc=False)

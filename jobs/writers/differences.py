@@ -55,10 +55,12 @@ class Differences:
 
 def layers(records: Sequence[Keyed]) -> Iterator[Sequence[Keyed]]:
     """Give the records in groups that hold each external id once; its next version is in the next group."""
-    while records:
+    while len({record.external_id for record in records}) < len(records):
         versions: dict[str, Keyed] = {}
         later = [
             record for record in records if versions.setdefault(record.external_id, record) is not record
         ]
-        yield list(versions.values()) if later else records
+        yield list(versions.values())
         records = later
+    if records:
+        yield records

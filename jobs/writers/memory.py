@@ -68,9 +68,9 @@ class Memory:
     users: Keys = field(default_factory=Keys)
     posts: Keys = field(default_factory=Keys)
     tags: Keys = field(default_factory=Keys)
-    expects_new: bool = False
+    expects_new: bool | None = None
     """Whether all records of the batch before were new: then nobody asks which of the next are there already.
-    The unique key refuses those that are, and the batch is tried again."""
+    The unique key refuses those that are, and the batch is tried again. None before the first batch."""
     _was_wrong: bool = False
     _chunk: Chunk | None = None
     _ready: tuple[Sequence[Record], Work[NewPosts | None]] | None = None
@@ -97,6 +97,12 @@ class Memory:
         is_whole = self._chunk and self._chunk.records is records
         return self.chunks.upcoming() if self.chunks and is_whole else None
 
+    def lines_of(self, records: Sequence[Record]) -> Callable[[], bytes] | None:
+        """Give what these records say, once, if whoever has read them has written it."""
+        if self._chunk and self._chunk.records is records and self._chunk.lines:
+            return self._chunk.lines.pop
+        return None
+
     def make_ready(self, chunk: Chunk, make: Callable[[], NewPosts | None]) -> None:
         """Make the records of the next batch ready while this one is written."""
         if self.chunks:
@@ -109,7 +115,7 @@ class Memory:
 
     def _forget(self) -> None:
         self._ready = None
-        self._was_wrong |= self.expects_new
+        self._was_wrong |= bool(self.expects_new)
         self.expects_new = False
         self.users.forget()
         self.posts.forget()

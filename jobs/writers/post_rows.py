@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from jobs.writers.differences import KEY, WHERE
+from models.likeness import Likeness
 from models.post import UNLINKED_AUTHOR, UNLINKED_PARENT, Post
 from models.tag import tags_of
 from models.words import word_count
@@ -29,9 +31,13 @@ COLUMNS = ("author_id", "parent_id", *SAID, "missing_since")
 WRITTEN = (*COLUMNS, "word_count", *WHERE)
 INSERTED = (*KEY, *WRITTEN)
 AUTHOR = INSERTED.index("author_id")
-COMPARED = (
-    *[Post.__table__.c[name] for name in (*SAID, "missing_since")],
-    *(UNLINKED_AUTHOR, UNLINKED_PARENT, tags_of(Post.id)),
+LIKENESS = Likeness(
+    Post,
+    COLUMNS,
+    (
+        *[Post.__table__.c[name] for name in (*SAID, "missing_since")],
+        *(UNLINKED_AUTHOR, UNLINKED_PARENT, tags_of(Post.id)),
+    ),
 )
 NO_TAGS: AbstractSet[int] = frozenset()
 
@@ -54,6 +60,13 @@ def new_rows(
         values = (author, parent, *said_by(r), None, *more_of(origin, r))
         rows.append((key, origin.site, r.external_id, *values))
     return rows
+
+
+def lines_of(records: Sequence[PostRecord], tags: Mapping[str, int]) -> bytes:
+    """Write what records say as the rows do that are like them."""
+    said = [map(attrgetter(name), records) for name in SAID]
+    tagged = [sorted(tags_in(r, tags)) if r.tags else None for r in records]
+    return LIKENESS.lines([*said, repeat(None), repeat(False), repeat(False), tagged])  # noqa: FBT003
 
 
 def authors_of(rows: Sequence[Values]) -> set[int]:

@@ -11,12 +11,12 @@ from jobs.writers.differences import Differences, layers
 from jobs.writers.memory import Memory
 from jobs.writers.new_posts import look_up
 from jobs.writers.post_rows import (
-    COLUMNS,
-    COMPARED,
     INSERTED,
+    LIKENESS,
     NO_TAGS,
     WRITTEN,
     authors_of,
+    lines_of,
     more_of,
     new_rows,
     said_by,
@@ -65,11 +65,12 @@ async def write_posts(
     writing = _Writing(writer, session, origin, await ensure_tags(session, names, origin.file_id), memory)
     written = Written(authors=authors)
     for layer in layers(records):
-        written += await writing.write(layer, expects_new=memory.expects_new and layer is records)
+        written += await writing.write(layer, expects_new=bool(memory.expects_new) and layer is records)
     await mark_stale(session, {author for author in writing.stale if author is not None})
     if gives_keys_once(session):
         memory.users.keep(writing.authors)
         memory.posts.keep(writing.posts)
+        memory.tags.keep(writing.tags)
     memory.learn(written, records)
     return written
 
@@ -156,13 +157,9 @@ class _Writing:
 
     async def _differences(self, records: Sequence[PostRecord]) -> Differences:
         """Find the rows of records that may not say the same, or still wait for their author or parent."""
-        said = {
-            r.external_id: (*said_by(r), None, False, False, sorted(tags_in(r, self.tags)) or None)
-            for r in records
-        }
-        return Differences(
-            *await self.writer.compare(self.session, Post, self.origin.site, COLUMNS, COMPARED, said)
-        )
+        keys = [r.external_id for r in records]
+        lines = self.memory.lines_of(records) or partial(lines_of, records, self.tags)
+        return Differences(*await self.writer.compare(self.session, LIKENESS, self.origin.site, keys, lines))
 
     def _compare(
         self,

@@ -11,6 +11,7 @@ from jobs.writers.memory import Memory
 from jobs.writers.written import Written
 from models.dialect import among
 from models.former_row import keep_former
+from models.likeness import Likeness
 from models.natural_key import lock_rows, reserve_keys
 from models.user import User
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from models.run_file import Origin
 
 COLUMNS = ("name", "email", "reputation", "created_at", "missing_since")
-COMPARED = (*[User.__table__.c[name] for name in COLUMNS], true())
+LIKENESS = Likeness(User, COLUMNS, (*[User.__table__.c[name] for name in COLUMNS], true()))
 
 
 async def write_users(
@@ -39,7 +40,7 @@ async def write_users(
     memory = memory or Memory()
     written = Written()
     for layer in layers(records):
-        expects_new = memory.expects_new and layer is records
+        expects_new = bool(memory.expects_new) and layer is records
         written += await _write(writer, session, origin, layer, expects_new=expects_new)
     memory.learn(written, records)
     return written
@@ -93,8 +94,13 @@ async def _differences(
     writer: Writer, session: AsyncSession, origin: Origin, records: Sequence[UserRecord]
 ) -> Differences:
     """Find the rows of records that may not say the same; those about which something is unsaid are read."""
-    said = {r.external_id: (*_said(r), not r.unsaid) for r in records}
-    return Differences(*await writer.compare(session, User, origin.site, COLUMNS, COMPARED, said))
+    keys = [r.external_id for r in records]
+
+    def lines() -> bytes:
+        values = map(_said, records)
+        return LIKENESS.lines([*zip(*values, strict=True), [not r.unsaid for r in records]])
+
+    return Differences(*await writer.compare(session, LIKENESS, origin.site, keys, lines))
 
 
 def _said(r: UserRecord) -> Values:

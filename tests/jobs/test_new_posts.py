@@ -1,4 +1,4 @@
-"""New posts are made ready beside the batch before them, and refer to its posts."""
+"""What the thread that reads does for the next batch, while the one before is being written or compared."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from jobs import loading
+from jobs import chunks, loading
 from jobs.chunks import take_posts
 from jobs.loading import layouts_of, load
+from jobs.writers import post_rows, posts
 from models.copying import prepare_copy
 from models.tag import tag_names_of
 from tests.factories import (
@@ -98,3 +99,29 @@ async def test_a_batch_with_more_to_do_than_to_insert_goes_the_usual_way(
         assert await tag_names_of(session, [stored["350"].id]) == {stored["350"].id: ["nobody had it before"]}
     without = {key for key, row in stored.items() if row.parent_id is None}
     assert without == {"0", "251", "471"}  # their parents are nowhere in the file
+
+
+async def test_what_known_posts_say_is_written_by_the_reading_thread(
+    resources: Resources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def lines_of(*arguments: Any) -> bytes:
+        threads.append(threading.current_thread().name.rpartition("_")[0])
+        return post_rows.lines_of(*arguments)
+
+    monkeypatch.setattr(chunks, "lines_of", lines_of)
+    monkeypatch.setattr(posts, "lines_of", lines_of)
+    rows = [row | {"tags": ["snow", f"tag-{row['external_id'] % 3}"]} for row in json_posts(500)]
+    writer = writer_for(resources.database)
+    for changes, outcome in (({}, (500, 0, 0)), ({450: {"score": 99, "content": "größer 🦦"}}, (0, 1, 499))):
+        threads.clear()
+        rows = [row | changes.get(number, {}) for number, row in enumerate(rows)]
+        layouts = layouts_of([str(write_jsonl(tmp_path / "posts.jsonl", rows))], "jsonl", "posts")
+        context = await running(resources, batch_size=100)
+        await load(context, layouts, SITE, writer)
+        [receipt] = (await run_of(resources, context.run_id)).receipts
+        assert (receipt.inserted, receipt.updated, receipt.unchanged) == outcome
+    # Nobody knows yet that the second is there, too, when it is read; behind the fifth there is nothing.
+    assert threads == ["", "", "reading", "reading", "reading", "reading"]
+    assert (await posts_of(resources.database))["450"].content == "größer 🦦"
