@@ -1,4 +1,4 @@
-"""One chart as SVG: rates over sizes, a line for each number of worker processes."""
+"""One chart as SVG: rates over sizes, a line for each series."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from bench.loading.growth import Growth
 
 WIDTH, HEIGHT = 720, 360
-LEFT, RIGHT, TOP, BOTTOM = 80, 140, 20, 50
-COLOURS = ("#1f6feb", "#d1242f")
+LEFT, RIGHT, TOP, BOTTOM = 80, 160, 20, 50
+COLOURS = ("#6e7781", "#1f6feb", "#d1242f")
 STEPS = 4
 
 
@@ -20,10 +20,8 @@ def draw(growth: Growth) -> str:
     """Draw sizes on a logarithmic scale, rates from 0 on."""
     highest = _round_up(max(rate for rates in growth.rates.values() for rate in rates))
     lines = [*_scale(highest), *_sizes(growth.sizes)]
-    for colour, (workers, rates) in zip(COLOURS, growth.rates.items(), strict=True):
-        lines += _line(
-            growth.sizes, rates, highest, colour, f"{workers} process{'es' if workers > 1 else ''}"
-        )
+    for colour, (title, rates) in zip(COLOURS, growth.rates.items(), strict=True):
+        lines += _line(growth.sizes, rates, highest, colour, title)
     body = "\n".join(f"  {line}" for line in lines)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '

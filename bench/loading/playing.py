@@ -97,15 +97,15 @@ class House:
                 _say(f"{turn} {scene.titles[figure]}", took)
 
     async def grow(self, sizes: Sequence[int], repeats: int) -> Growth:
-        """Load each size by one process and by two."""
-        all_took: dict[tuple[int, int], list[Took]] = {}
+        """Load each size in each way."""
+        all_took: dict[tuple[str, int], list[Took]] = {}
         for _ in range(repeats):
             for posts in sizes:
-                for workers in growth.WORKERS:
+                for title, load in growth.SERIES.items():
                     async with self.stage(posts) as stage:
-                        took = await growth.grow(stage, workers)
-                    all_took.setdefault((workers, posts), []).append(took)
-                    _say(f"growth, {posts:,} posts, workers: {workers}", took)
+                        (took,) = (await load(stage)).values()
+                    all_took.setdefault((title, posts), []).append(took)
+                    _say(f"growth, {posts:,} posts, {title}", took)
         return Growth.of(all_took)
 
     async def peaks(self, rows: int) -> AsyncIterator[memory.Peak]:

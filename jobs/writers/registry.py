@@ -25,7 +25,7 @@ WRITERS: tuple[Writer, ...] = (
         prepare=prepare_copy,
         only_on="postgresql",
     ),
-    Writer("add_all", "it is for every database", 1_000, add_all.insert, add_all.update),
+    Writer("add_all", "it is for every database", 2_000, add_all.insert, add_all.update),
 )
 
 # How the records of each entity are written: `(writer, session, origin, records) -> Written`, perhaps with a

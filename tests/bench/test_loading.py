@@ -10,7 +10,7 @@ import pytest
 
 from bench.loading.chart import draw
 from bench.loading.files import Files
-from bench.loading.growth import Growth
+from bench.loading.growth import SERIES, Growth
 from bench.loading.measures import Measure, at_least, at_most, judge
 from bench.loading.posts import make_posts
 from bench.loading.profiling import innermost
@@ -99,12 +99,12 @@ def test_verdict_says_by_how_much_a_target_is_missed(found: float, bound: Any, o
     assert judge("a", found, "as shown", bound).outcome == outcome
 
 
-def test_chart_has_a_point_for_each_size_and_number_of_workers() -> None:
-    repeats = {(workers, posts): [took(1), took(2), took(9)] for workers in (1, 2) for posts in (10, 100)}
+def test_chart_has_a_point_for_each_size_and_series() -> None:
+    repeats = {(title, posts): [took(1), took(2), took(9)] for title in SERIES for posts in (10, 100)}
     growth = Growth.of(repeats)
-    assert growth.rates == {1: [5, 50], 2: [5, 50]}
+    assert growth.rates == {title: [5, 50] for title in SERIES}
     points = [element for element in ET.fromstring(draw(growth)) if element.tag.endswith("circle")]
-    assert len(points) == 4
+    assert len(points) == 6
 
 
 def test_profile_counts_innermost_functions_and_leaves_out_imports() -> None:
