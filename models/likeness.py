@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import JSON
 
 from models.base import UtcDateTime
 from models.dialect import dialect_of
-from models.natural_key import stored_rows
+from models.natural_key import looked_up, stored_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -70,9 +70,7 @@ class Likeness:
     def unlike(self) -> Select[str, int | None]:
         """Select external ids and primary keys of rows that are not as said, or are not there.
 
-        It is made once. The values do not become a part of it: it would keep them until it is collected. A
-        row is looked up by its external id and then by its primary key: in one step a table without
-        statistics would be read by another of its indexes.
+        It is made once. The values do not become a part of it: it would keep them until it is collected.
         """
         c = self.model.__table__.c
         keys = select(func.json_array_elements_text(cast_in_sql(bindparam("keys", type_=Text()), JSON)))
@@ -84,8 +82,8 @@ class Likeness:
             ),
             func.unnest(lines, type_=Text).label("said"),
         ).subquery("given")
-        key = select(c.id).where(c.site == bindparam("site"), c.external_id == given.c.external_id)
-        stored = key.limit(1).lateral("stored")
+        site = bindparam("site", type_=Text())
+        stored = looked_up(self.model.__table__, ("id",), site, given.c.external_id).lateral("stored")
         sent = [
             func.timestamptz_send(one) if n in self._times else one for n, one in enumerate(self.compared)
         ]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from models.copying import Copy
     from worker.resources import Resources
 
-LOOK_UP = "= given.external_id"  # on PostgreSQL, for keys alone, for rows and to compare
+LOOK_UP = ">= given.external_id"  # on PostgreSQL, for keys alone, for rows and to compare
 
 
 async def import_(
